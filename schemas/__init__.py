@@ -1,0 +1,163 @@
+"""The contract: Avro schemas and topics, as data.
+
+`avro/` holds what people write; `built/` the self-contained schema of every topic, composed by
+`schemas.generate`; `released/<n>/` what was ever released. `topics.toml` declares the topics,
+`views.toml` who reads them.
+"""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+__all__ = [
+    "HERE",
+    "NounSpec",
+    "OwnTopic",
+    "Schema",
+    "SubscriberSpec",
+    "built",
+    "nouns",
+    "own_topics",
+    "released",
+    "released_in",
+    "releases",
+    "source",
+    "subscriber_topic",
+    "subscribers",
+    "topic_classes",
+]
+
+HERE = Path(__file__).parent
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NounSpec:
+    """One kind of event: its canonical topic and how repeats are told."""
+
+    name: str
+    topic: str
+    record: str
+    family: Literal["occurrence", "state"]
+    lane: Literal["bulk", "urgent"]
+    meaning: str
+    key: str
+    window_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriberSpec:
+    """Who reads `<id>.<noun>.v1`, and which fields its view withholds."""
+
+    id: str
+    title: str
+    retention_days: int
+    nouns: tuple[str, ...]
+    withhold: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTopic:
+    """A topic of the hub itself."""
+
+    name: str
+    schema: str
+    partitions: int | Literal["canonical"]
+    key: str
+    meaning: str
+    retention_days: int | None = None
+    cleanup: Literal["delete", "compact"] = "delete"
+    segment_minutes: int | None = None
+    personal_data: bool = False
+
+
+@cache
+def _declared(name: str) -> dict[str, Any]:
+    with (HERE / name).open("rb") as file:
+        return tomllib.load(file)
+
+
+@cache
+def nouns() -> Mapping[str, NounSpec]:
+    """Every noun by name, in the order of the declaration."""
+    declared = _declared("topics.toml")
+    key = declared["classes"]["canonical"]["key"]
+    return {
+        name: NounSpec(name=name, **{"key": key, **fields})
+        for name, fields in declared["nouns"].items()
+    }
+
+
+@cache
+def subscribers() -> Mapping[str, SubscriberSpec]:
+    """Every subscriber by id."""
+    return {
+        name: SubscriberSpec(
+            id=name,
+            title=fields["title"],
+            retention_days=fields["retention_days"],
+            nouns=tuple(fields["nouns"]),
+            withhold=tuple(fields["withhold"]),
+        )
+        for name, fields in _declared("views.toml").items()
+    }
+
+
+@cache
+def own_topics() -> Mapping[str, OwnTopic]:
+    """The hub's own topics by name."""
+    return {
+        name: OwnTopic(name=name, **fields)
+        for name, fields in _declared("topics.toml")["own"].items()
+    }
+
+
+def topic_classes() -> Mapping[str, Mapping[str, Any]]:
+    """Settings shared by the raw, canonical and subscriber topics."""
+    classes: Mapping[str, Mapping[str, Any]] = _declared("topics.toml")["classes"]
+    return classes
+
+
+def subscriber_topic(subscriber: str, noun: str) -> str:
+    """The topic a subscriber reads a noun from."""
+    return f"{subscriber}.{noun}.v1"
+
+
+@cache
+def source(name: str) -> Any:
+    """A schema as people write it: `avro/<name>.avsc` (a record, or a list of records)."""
+    return json.loads((HERE / "avro" / f"{name}.avsc").read_text("utf-8"))
+
+
+@cache
+def built(topic: str) -> Schema:
+    """The current self-contained schema of a topic's values."""
+    schema: Schema = json.loads((HERE / "built" / f"{topic}.avsc").read_text("utf-8"))
+    return schema
+
+
+def releases() -> list[int]:
+    """Numbers of the releases whose schemas are kept, oldest first."""
+    if not (HERE / "released").exists():
+        return []
+    return sorted(int(path.name) for path in (HERE / "released").glob("*") if path.is_dir())
+
+
+def released_in(number: int, topic: str) -> Schema | None:
+    """The schema of a topic in one release, or None when it had none."""
+    path = HERE / "released" / str(number) / f"{topic}.avsc"
+    return json.loads(path.read_text("utf-8")) if path.exists() else None
+
+
+def released(topic: str) -> list[Schema]:
+    """Every schema ever released for a topic, oldest first, each once."""
+    found: list[Schema] = []
+    for number in releases():
+        schema = released_in(number, topic)
+        if schema is not None and schema not in found:
+            found.append(schema)
+    return found

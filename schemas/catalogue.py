@@ -1,0 +1,147 @@
+"""Writes `README.md`: what a subscriber reads before the first line of code."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import schemas
+
+__all__ = ["catalogue"]
+
+_HEAD = """# The catalogue
+
+Generated from the schemas; `python -m schemas.generate` writes it.
+
+Read with `isolation.level=read_committed` (the default of librdkafka, **not** of the Java client):
+without it a reader sees records of transactions that were rolled back. Rights bind only where the
+access rules that `hub topics plan --acls` prints are applied on the cluster.
+
+Values are Avro in the Confluent wire format: a zero byte, the schema's id in four bytes, the
+record. The subject of a topic is `<topic>-value`, compatibility is `FULL_TRANSITIVE`: fields with
+defaults come and go, nothing else changes within `.v1`; a break is a new topic `.v2`. The worked
+example is in the project's README.
+
+- `event_id` is the same whenever the same report is read again: use it to make your own writes
+  idempotent. Repeats within the window are already gone; a repeat after the window passes.
+- `subject_id` is what the event speaks of, the same for all its updates, its end and its cancel.
+- `restricted` holds personal data. `view.withheld` lists what the source gave and your view keeps
+  back; null and not listed means the source gave none.
+- Times are UTC, microseconds; `time_quality` says how far `observed_at` can be trusted.
+- `status` other than `LIVE` goes to the `ops.*` topics only.
+"""
+
+
+def catalogue(everything: dict[str, schemas.Schema]) -> str:
+    """The text of the catalogue."""
+    lines = [_HEAD, *_subscribers(), *_canonical(), *_raw(), *_own(everything), *_shared()]
+    lines += _nouns()
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _subscribers() -> Iterator[str]:
+    yield "## Topics of the subscribers\n"
+    for subscriber in schemas.subscribers().values():
+        kept = ", ".join(f"`{field}`" for field in subscriber.withhold) or "nothing"
+        yield f"### {subscriber.title} (`{subscriber.id}.*`)\n"
+        yield f"Kept {subscriber.retention_days} days; the view withholds {kept}.\n"
+        yield "| topic | meaning | key |\n|---|---|---|"
+        for name in subscriber.nouns:
+            noun = schemas.nouns()[name]
+            topic = schemas.subscriber_topic(subscriber.id, name)
+            yield f"| `{topic}` | {noun.meaning} [Fields](#{name}) | {noun.key} |"
+        yield ""
+
+
+def _canonical() -> Iterator[str]:
+    yield "## Canonical topics (inside the hub)\n"
+    yield "| topic | family | lane | repeats are dropped |\n|---|---|---|---|"
+    for noun in schemas.nouns().values():
+        rule = (
+            f"same `event_id` within {noun.window_s // 3600} h of arrival"
+            if noun.family == "occurrence"
+            else "equal to the subject's last state, or older than it"
+        )
+        yield f"| `{noun.topic}` | {noun.family} | {noun.lane} | {rule} |"
+    yield ""
+
+
+def _raw() -> Iterator[str]:
+    raw = schemas.topic_classes()["raw"]
+    yield "## Raw topics (inside the hub)\n"
+    yield (
+        "`raw.<connector>.v1` and, for urgent sources, `raw.<connector>.urgent.v1`: "
+        f"{raw['meaning'].format(connector='one connector')} Key: {raw['key']}. "
+        f"Kept {raw['retention_days']} days. Values are bytes, not Avro; headers are `source_id`, "
+        "`payload_id`, `received_at`, `content_type`, `sha256`, `transport`, `meta.*`, `body`.\n"
+    )
+
+
+def _own(everything: dict[str, schemas.Schema]) -> Iterator[str]:
+    yield "## The hub's own topics\n"
+    for topic in schemas.own_topics().values():
+        kept = "compacted" if topic.cleanup == "compact" else f"kept {topic.retention_days} days"
+        yield f"### `{topic.name}`\n"
+        yield f"{topic.meaning} Key: {topic.key}; {kept}.\n"
+        yield from _fields(everything[topic.name])
+
+
+def _shared() -> Iterator[str]:
+    yield "## What every event holds\n"
+    for name in ("header", "restricted"):
+        yield f"### `{name}`\n"
+        yield schemas.source(name)["doc"] + "\n"
+        yield from _fields(schemas.source(name))
+    yield "Only on subscribers' topics:\n"
+    for name, schema in zip(
+        ("place", "routing", "view", "hub"), schemas.source("appended"), strict=True
+    ):
+        yield f"### `{name}`\n"
+        yield schema["doc"] + "\n"
+        yield from _fields(schema)
+
+
+def _nouns() -> Iterator[str]:
+    yield "## Nouns\n"
+    for name in schemas.nouns():
+        yield f"### {name}\n"
+        body = schemas.source(name)
+        yield f"{body['doc']} Fields of `body`:\n"
+        yield from _fields(body)
+        example = schemas.HERE / "examples" / f"{name}.json"
+        if example.exists():
+            text = json.dumps(json.loads(example.read_text("utf-8")), indent=1, ensure_ascii=False)
+            yield f"<details><summary>Sample</summary>\n\n```json\n{text}\n```\n</details>\n"
+
+
+def _fields(schema: schemas.Schema) -> Iterator[str]:
+    yield "| field | type | meaning |\n|---|---|---|"
+    yield from _rows(schema, "")
+    yield ""
+
+
+def _rows(schema: schemas.Schema, prefix: str) -> Iterator[str]:
+    for field in schema["fields"]:
+        type_, nested = _type(field["type"])
+        meaning = field["doc"].replace("|", "\\|")
+        yield f"| `{prefix}{field['name']}` | {type_} | {meaning} |"
+        if nested:
+            yield from _rows(nested, f"{prefix}{field['name']}.")
+
+
+def _type(schema: Any) -> tuple[str, schemas.Schema | None]:
+    """How a type reads in a table, and the record to list below it."""
+    if isinstance(schema, str):
+        return schema, None
+    if isinstance(schema, list):
+        text, nested = _type(next(branch for branch in schema if branch != "null"))
+        return f"{text} or null", nested
+    if schema["type"] == "array":
+        text, nested = _type(schema["items"])
+        return f"array of {text}", nested
+    if schema["type"] == "enum":
+        return "enum: " + ", ".join(schema["symbols"]), None
+    if schema["type"] == "record":
+        return "record", schema
+    if schema["type"] == "fixed":
+        return f"fixed({schema['size']})", None
+    return str(schema.get("logicalType", schema["type"])), None
