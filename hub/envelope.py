@@ -1,0 +1,214 @@
+"""From a connector's outcomes to canonical records: ids, header, key, bytes. Pure.
+
+The normalise stage, `hub connector try` and replays all go through here, so they agree to the byte.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import schemas
+from hub.codec import EARLIEST_US, LATEST_US, Cut, EventCodec, micros
+from hub.connector import Connector, Event, Nothing, Options, Outcome, Payload, Rejection
+from hub.errors import PayloadError, RecordError
+from hub.identity import Identity, record_key
+
+__all__ = ["Canonical", "Envelope", "RawRef", "Result", "raw_topic", "received_of"]
+
+
+def raw_topic(connector: str, lane: str) -> str:
+    """Topic of a connector's payloads in a lane."""
+    return f"raw.{connector}.urgent.v1" if lane == "urgent" else f"raw.{connector}.v1"
+
+
+def received_of(headers: Mapping[str, bytes | None]) -> datetime | None:
+    """When a raw record says it was received (UTC unless it says so), None when it does not."""
+    try:
+        at = datetime.fromisoformat((headers.get("received_at") or b"").decode())
+    except ValueError:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return at if EARLIEST_US <= micros(at) <= LATEST_US else None
+
+
+@dataclass(frozen=True, slots=True)
+class RawRef:
+    """Where a payload stands; topic and offset are None in a dry run."""
+
+    sha256: bytes
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Canonical:
+    """One canonical record, ready to be written."""
+
+    noun: str
+    topic: str
+    key: bytes
+    value: bytes
+    cut: Cut
+
+
+Result = Canonical | Rejection | Nothing
+# Stores a picture and returns its SHA-256; a dry run only hashes.
+StorePicture = Callable[[bytes], bytes]
+
+
+def hash_only(data: bytes) -> bytes:
+    """SHA-256 of a picture that is not kept."""
+    return hashlib.sha256(data).digest()
+
+
+class Envelope:
+    """Wraps the events of one source.
+
+    `codecs` encodes each noun with the schema id the registry gave; `store` keeps pictures.
+    """
+
+    def __init__(
+        self,
+        connector: Connector,
+        options: Options,
+        source_id: str,
+        *,
+        key: bytes,
+        codecs: Mapping[str, EventCodec],
+        store: StorePicture = hash_only,
+    ) -> None:
+        self._connector = connector
+        self._options = options
+        self._source_id = source_id
+        self._identity = Identity(key, connector, source_id)
+        self._codecs = codecs
+        self._store = store
+
+    def results(self, payload: Payload, raw: RawRef) -> Iterator[Result]:
+        """Every outcome of a payload, in order; a bad one never hides its neighbours.
+
+        Raises nothing a payload could cause: a parser that fails gives a `Rejection`.
+        """
+        found = False
+        outcomes = self._parsed(payload)
+        for index, outcome in enumerate(outcomes):
+            found = True
+            if isinstance(outcome, Event):
+                yield self._canonical(outcome, payload, raw, index)
+            else:
+                yield outcome
+        if not found:
+            yield Nothing(why="the payload holds no record")
+
+    def _parsed(self, payload: Payload) -> Iterator[Outcome]:
+        try:
+            yield from self._connector.parse(payload, self._options)
+        except PayloadError as error:
+            yield Rejection(code=error.code, message=error.what, path=error.path, fix=error.fix)
+        except Exception as error:  # noqa: BLE001 - a parser's defect must not stop its neighbours
+            yield Rejection(
+                code="parser-defect",
+                message=f"{type(error).__name__} in connector {self._connector.name}",
+                fix="report it with this payload; replay the dead letter after the fix",
+            )
+
+    def _canonical(
+        self, event: Event, payload: Payload, raw: RawRef, index: int
+    ) -> Canonical | Rejection:
+        noun = schemas.nouns().get(event.noun)
+        if noun is None or event.noun not in self._connector.emits:
+            return Rejection(
+                code="undeclared-noun",
+                message=f"connector {self._connector.name} does not declare {event.noun!r}",
+                fix="add it to `emits` and `identity`",
+            )
+        try:
+            value, cut = self._codecs[event.noun].encode(
+                self._header(event, payload, raw, index),
+                self._restricted(event),
+                self._body(event),
+            )
+        except RecordError as error:
+            return Rejection(code=error.code, message=error.what, fix=error.fix)
+        ref = {"situation": event.native_id or "", "alert": None}.get(event.noun, event.device_ref)
+        return Canonical(event.noun, noun.topic, record_key(self._source_id, ref), value, cut)
+
+    def _header(self, event: Event, payload: Payload, raw: RawRef, index: int) -> dict[str, Any]:
+        event_id = self._identity.event(event, payload_id=payload.payload_id, index=index)
+        position = event.position
+        return {
+            "event_id": event_id,
+            "subject_id": (
+                self._identity.subject(event.noun, event.subject) if event.subject else event_id
+            ),
+            "lifecycle": event.lifecycle,
+            "status": event.status,
+            "severity": event.severity,
+            "time_quality": event.time_quality,
+            "replayed": event.replayed,
+            "received_at": payload.received_at,
+            "observed_at": event.observed_at,
+            "published_at": event.published_at,
+            "source_id": self._source_id,
+            "device_ref": event.device_ref,
+            "kind": event.kind,
+            "native_id": event.native_id,
+            "native_version": event.native_version,
+            "position": position
+            and {
+                "lat": position.lat,
+                "lon": position.lon,
+                "accuracy_m": position.accuracy_m,
+                "method": position.method,
+            },
+            "areas_reported": [
+                {"scheme": area.scheme, "code": area.code, "name": area.name}
+                for area in event.areas_reported
+            ],
+            "drill_id": event.drill_id,
+            "quality_flags": event.quality_flags,
+            "origin": {
+                "topic": raw.topic,
+                "partition": raw.partition,
+                "offset": raw.offset,
+                "index": index,
+                "sha256": raw.sha256,
+                "connector": self._connector.name,
+                "connector_version": self._connector.version,
+            },
+        }
+
+    def _restricted(self, event: Event) -> Mapping[str, Any]:
+        if not event.pictures:
+            return event.restricted
+        return {
+            **event.restricted,
+            "pictures": [
+                {
+                    "sha256": self._store(picture.data),
+                    "role": picture.role,
+                    "size_bytes": len(picture.data),
+                    "content_type": picture.content_type,
+                }
+                for picture in event.pictures
+            ],
+        }
+
+    def _body(self, event: Event) -> Mapping[str, Any]:
+        """The body, with the subjects of referenced messages as ids."""
+        references = event.body.get("references")
+        if not references:
+            return event.body
+        return {
+            **event.body,
+            "references": [
+                {
+                    **{name: value for name, value in each.items() if name != "subject"},
+                    "subject_id": self._identity.subject(event.noun, tuple(each["subject"])),
+                }
+                for each in references
+            ],
+        }
