@@ -1,0 +1,1 @@
+"""Connectors: one module per kind of source, each with `parse` and `connector`."""

@@ -1,0 +1,1 @@
+"""What several connectors need to read payloads: XML, JSON, texts, times, coordinates."""

@@ -1,0 +1,342 @@
+"""Public warnings in the Common Alerting Protocol (OASIS CAP 1.1 and 1.2; 1.0 as far as it agrees).
+
+One payload is one `alert` document and gives one event; its info blocks (languages or parts) stay
+together in a list, and readers choose their language.
+
+Traps handled:
+
+- The subject is the identifier alone. Updates and cancels name their predecessors by it, often with
+  another sender string, in an empty or a misspelt element, or with blanks and commas inside.
+- `sent` is written with `-00:00`, `Z` or an offset. It may be weeks old in a feed that is an
+  archive, which is no fault of the clock.
+- `expires` ends the message, not the danger: EXPIRED means that all blocks had run out on receipt.
+- Cancel withdraws (CANCELLED); an all clear is an Update with urgency Past and response AllClear in
+  each block (ENDED).
+- Exercise, System, Test and Draft carry their own status, so they never reach live readers.
+- A missing mandatory element rejects the message; a bad date or number inside a block costs only
+  itself and leaves a flag.
+- `contact`, `source` and `addresses` may name persons and are dropped; signatures are not judged,
+  the raw topic keeps the signed bytes.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, Final
+from unicodedata import combining, normalize
+
+from connectors._formats.coordinates import read_degrees, read_position
+from connectors._formats.text import clean, snake
+from connectors._formats.times import Stamp, read_stamp
+from connectors._formats.xml import Node, parse_xml
+from hub.connector import (
+    Area,
+    Connector,
+    Event,
+    Lifecycle,
+    Nothing,
+    Options,
+    Outcome,
+    Payload,
+    Position,
+    Rejection,
+    Severity,
+    Status,
+)
+
+__all__ = ["Options", "connector", "parse"]
+
+_MANDATORY: Final = ("identifier", "sender", "sent", "status", "msgType", "scope")
+_STATUS: Final[dict[str, Status]] = {
+    "actual": "LIVE",
+    "exercise": "EXERCISE",
+    "system": "SYSTEM",
+    "test": "TEST",
+    "draft": "TEST",
+}
+_LIFECYCLE: Final[dict[str, Lifecycle]] = {
+    "alert": "NEW",
+    "update": "UPDATED",
+    "cancel": "CANCELLED",
+    "ack": "UNKNOWN",
+    "error": "UNKNOWN",
+}
+_SEVERITY: Final[dict[str, Severity]] = {
+    "minor": "MINOR",
+    "moderate": "MODERATE",
+    "severe": "SEVERE",
+    "extreme": "EXTREME",
+}
+_GRAVITY: Final[tuple[Severity, ...]] = ("UNKNOWN", *_SEVERITY.values())
+_INFO_TEXTS: Final = {
+    "event": "event",
+    "urgency": "urgency",
+    "severity": "severity",
+    "certainty": "certainty",
+    "audience": "audience",
+    "sender_name": "senderName",
+    "headline": "headline",
+    "description": "description",
+    "instruction": "instruction",
+    "web": "web",
+}
+_INFO_TIMES: Final = {"effective_at": "effective", "onset_at": "onset", "expires_at": "expires"}
+_LEVEL_NAMES: Final = ("capdoruiro", "disasterlevel", "disasterrisklevel", "risklevel")
+_ARCHIVE_OK_S: Final = int(timedelta(days=31).total_seconds())
+_TRIPLE_END: Final = re.compile(r",\s*(\d{4}-\d\d-\d\dT[^\s,]+)(?:\s+|$)")
+_QUOTED: Final = re.compile(r'"([^"]*)"|(\S+)')
+_ILLEGAL: Final = re.compile(r"[\s,<&]")
+
+
+def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
+    """The alert of a document; a rejection naming the element that is missing or unknown."""
+    alert = parse_xml(payload.body)
+    refused = _refused(alert)
+    if refused is not None:
+        yield refused
+        return
+    sent = read_stamp(
+        alert.value("sent"),
+        received_at=payload.received_at,
+        options=options,
+        replayed=True,
+        late_ok_s=_ARCHIVE_OK_S,
+    )
+    if sent.at is None:
+        what = f"{alert.value('sent')[:60]!r} is no time"
+        yield Rejection(code="bad-time", message=what, path="alert/sent")
+    else:
+        yield _event(alert, sent, payload, options)
+
+
+def _refused(alert: Node) -> Rejection | Nothing | None:
+    """Why the document gives no event; None when it does."""
+    if alert.name != "alert":
+        what = f"the root element is {alert.name!r}, expected a CAP `alert`"
+        fix = "fetch the alert documents a feed links to, one payload each"
+        return Rejection(code="not-cap", message=what, path=alert.name[:80], fix=fix)
+    for name in _MANDATORY:
+        if not alert.value(name):
+            what = f"mandatory element {name!r} is missing or empty"
+            return Rejection(code="missing-field", message=what, path=f"alert/{name}")
+    for name, known in (("status", _STATUS), ("msgType", _LIFECYCLE)):
+        word = alert.value(name)
+        if word.lower() not in known:
+            what = f"{word[:40]!r} is none of {', '.join(known)}"
+            return Rejection(code="unknown-value", message=what, path=f"alert/{name}")
+    if alert.value("msgType").lower() in {"ack", "error"}:
+        return Nothing(why=f"CAP {alert.value('msgType')}: protocol traffic, no alert")
+    return None
+
+
+def _event(alert: Node, sent: Stamp, payload: Payload, options: Options) -> Event:
+    identifier, kind = clean(alert.value("identifier")), alert.value("msgType").lower()
+    flags = list(sent.flags)
+    if _ILLEGAL.search(identifier):
+        flags.append("identifier_illegal")
+    infos = [_info(info, payload, options, flags) for info in alert.findall("info")]
+    areas = [area for info in infos for area in info["areas"]]
+    body = {
+        "identifier": identifier,
+        "sender": clean(alert.value("sender")),
+        "sent_at": sent.at,
+        "message_type": kind.upper(),
+        "scope": clean(alert.value("scope")),
+        "restriction": clean(alert.value("restriction")),
+        "note": clean(alert.value("note")),
+        "references": _references(alert, flags),
+        "incidents": [a or b for a, b in _QUOTED.findall(clean(alert.value("incidents")))],
+        "codes": _texts(alert, "code"),
+        "infos": infos,
+        "national_level": _national_level(infos),
+    }
+    category = next((snake(c) for info in infos for c in info["categories"]), "")
+    return Event(
+        noun="alert",
+        kind=f"alert.{category}" if category else "alert",
+        subject=(identifier,),
+        native_id=identifier,
+        version_at=sent.at,
+        observed_at=sent.at,
+        time_quality=sent.quality,
+        lifecycle=_lifecycle(kind, infos, payload.received_at),
+        status=_STATUS[alert.value("status").lower()],
+        severity=_gravest(infos),
+        position=_position(areas, flags),
+        areas_reported=_areas_reported(areas, options),
+        quality_flags=tuple(dict.fromkeys(flags)),
+        body=body,
+    )
+
+
+def _info(info: Node, payload: Payload, options: Options, flags: list[str]) -> dict[str, Any]:
+    block: dict[str, Any] = {key: clean(info.value(name)) for key, name in _INFO_TEXTS.items()}
+    for key, name in _INFO_TIMES.items():
+        text = info.value(name)
+        stamp = read_stamp(text, received_at=payload.received_at, options=options)
+        block[key] = stamp.at
+        flags.extend([f"{name}_unreadable"] if text and stamp.at is None else [])
+    return block | {
+        "language": info.value("language", "en-US"),
+        "categories": _texts(info, "category"),
+        "response_types": _texts(info, "responseType"),
+        "event_codes": _named_values(info, "eventCode"),
+        "parameters": _named_values(info, "parameter"),
+        "areas": [_area(area, flags) for area in info.findall("area")],
+    }
+
+
+def _area(area: Node, flags: list[str]) -> dict[str, Any]:
+    return {
+        "description": clean(area.value("areaDesc")),
+        "polygons": [" ".join(text.split()) for text in _texts(area, "polygon")],
+        "circles": [" ".join(text.split()) for text in _texts(area, "circle")],
+        "geocodes": _named_values(area, "geocode"),
+        "altitude_ft": _feet(area, "altitude", flags),
+        "ceiling_ft": _feet(area, "ceiling", flags),
+    }
+
+
+def _feet(area: Node, name: str, flags: list[str]) -> float | None:
+    text = area.value(name)
+    try:
+        feet = float(text) if text else None
+    except ValueError:
+        feet = float("nan")
+    if feet is None or abs(feet) < 1e6:
+        return feet
+    flags.append(f"{name}_invalid")
+    return None
+
+
+def _texts(node: Node, name: str) -> list[str]:
+    return [text for child in node.findall(name) if (text := clean(child.text))]
+
+
+def _named_values(node: Node, name: str) -> list[dict[str, str]]:
+    """`valueName` and `value`; CAP 1.0 wrote `name=value` as one text."""
+    pairs = []
+    for child in node.findall(name):
+        key, value = child.value("valueName"), child.value("value")
+        if not (key or value):
+            key, _, value = child.text.partition("=")
+        if key or value:
+            pairs.append({"name": clean(key), "value": clean(value)})
+    return pairs
+
+
+def _references(alert: Node, flags: list[str]) -> list[dict[str, Any]]:
+    """Triples `sender,identifier,sent` parted by blanks; an identifier may hold both separators.
+
+    Each triple ends with a time, so times part them; what follows the last one is read word by
+    word. `subject` becomes the referenced message's subject id in the hub.
+    """
+    text = " ".join(_texts(alert, "references"))
+    if not text and (text := " ".join(_texts(alert, "reference"))):
+        flags.append("references_misspelt")
+    *triples, rest = _TRIPLE_END.split(text)
+    found = [
+        (*_sender_and_identifier(named), sent)
+        for named, sent in zip(triples[::2], triples[1::2], strict=True)
+    ]
+    if rest.strip():
+        flags.append("references_incomplete")
+        found += [(*_sender_and_identifier(word.strip(",")), "") for word in rest.split()]
+    return [
+        {"sender": sender, "identifier": name, "sent": sent, "subject": (name,)}
+        for sender, name, sent in found
+        if name
+    ]
+
+
+def _sender_and_identifier(text: str) -> tuple[str, str]:
+    sender, comma, identifier = text.partition(",")
+    return (sender.strip(), identifier.strip()) if comma else ("", sender.strip())
+
+
+def _lifecycle(kind: str, infos: list[dict[str, Any]], received_at: datetime) -> Lifecycle:
+    if kind == "cancel" or not infos:
+        return _LIFECYCLE[kind]
+    if all(i["urgency"] == "Past" and "AllClear" in i["response_types"] for i in infos):
+        return "ENDED"
+    if all(i["expires_at"] is not None and i["expires_at"] < received_at for i in infos):
+        return "EXPIRED"
+    return _LIFECYCLE[kind]
+
+
+def _gravest(infos: list[dict[str, Any]]) -> Severity:
+    found = (_SEVERITY.get(info["severity"].lower(), "UNKNOWN") for info in infos)
+    return max(found, key=_GRAVITY.index, default="UNKNOWN")
+
+
+def _national_level(infos: list[dict[str, Any]]) -> str:
+    """The disaster risk level (Decision 18/2021/QD-TTg) from the profile's parameters, as given."""
+    for info in infos:
+        for parameter in info["parameters"]:
+            if any(name in _folded(parameter["name"]) for name in _LEVEL_NAMES):
+                return str(parameter["value"])
+    return ""
+
+
+def _folded(text: str) -> str:
+    """Letters only, without Vietnamese marks: `Cấp độ rủi ro` as `capdoruiro`."""
+    letters = normalize("NFD", text.lower().replace("đ", "d"))
+    return "".join(c for c in letters if c.isalnum() and not combining(c))
+
+
+def _position(areas: list[dict[str, Any]], flags: list[str]) -> Position | None:
+    """The centre of the only circle; polygons and codes place an alert, but at no point."""
+    for outline in (polygon for area in areas for polygon in area["polygons"]):
+        lat, _, lon = outline.partition(" ")[0].partition(",")
+        if read_degrees(lat, lon)[1] == "axes_swapped_suspect":
+            flags.append("axes_swapped_suspect")
+    circles = {circle for area in areas for circle in area["circles"]}
+    if len(circles) != 1:
+        return None
+    centre, _, radius = circles.pop().partition(" ")
+    lat, _, lon = centre.partition(",")
+    try:
+        accuracy_m = float(radius) * 1000.0
+    except ValueError:
+        accuracy_m = -1.0
+    if not 0.0 <= accuracy_m < 2e7:
+        flags.append("circle_invalid")
+        return None
+    position, more = read_position(lat, lon, accuracy_m=accuracy_m)
+    flags.extend(more)
+    return position
+
+
+def _areas_reported(areas: list[dict[str, Any]], options: Options) -> tuple[Area, ...]:
+    """The areas of all blocks, each once: its codes, or its description where it has none."""
+    found: dict[tuple[str, str], Area] = {}
+    for area in areas:
+        name = " ".join(area["description"].split())
+        for code in area["geocodes"]:
+            scheme = code["name"] or options.area_scheme
+            key = (scheme, code["value"])
+            found.setdefault(key, Area(scheme=scheme, code=code["value"], name=name))
+        if not area["geocodes"] and name:
+            found.setdefault(("", name), Area(scheme="", code="", name=name))
+    return tuple(found.values())
+
+
+connector = Connector(
+    name="cap",
+    title="Public warnings, Common Alerting Protocol 1.1 and 1.2 (one alert per payload)",
+    parse=parse,
+    emits=("alert",),
+    identity={
+        "alert": (
+            "body.identifier",
+            "body.sender",
+            "body.sent_at",
+            "body.message_type",
+            "body.scope",
+            "body.note",
+            "body.references",
+            "body.infos",
+        )
+    },
+    lane="urgent",
+)

@@ -1,0 +1,173 @@
+"""Situations on the road in DATEX II: accidents, obstructions, closures, works, events.
+
+Read are versions 2.x and 3.x in XML and the JSON mapping of 3.x; one event per situation record.
+Elements are matched by local name and `xsi:type`, because every publisher has its own prefixes and
+wrapping: `d2LogicalModel` bare or in SOAP, `payload`, `messageContainer`, `situationPublication`.
+
+Traps handled:
+
+- One document may hold a situation or a record several times: the newest by version time, then by
+  version as a number, then by place is taken. Records of an older copy of a situation that a newer
+  copy no longer has are dropped.
+- Versions stay "1" for ever, are empty, or are milliseconds since 1970; they never order updates
+  alone.
+- The end is spelt as a flag, as `suspended` with an end in the past, or only as an end time that is
+  not after the publication. `cancel` means that the report was wrong.
+- Latitude and longitude may be projected metres; often there are only codes (Alert-C, OpenLR).
+- Tests and exercises carry their own status, so they never reach live readers.
+- Only public comments are read: comments for operators and contact data may name persons.
+
+Other publications (measured data, signs) give a `Nothing` that names them.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from connectors._formats.json import parse_json
+from connectors._formats.xml import Node, parse_xml
+from connectors.datex2.json_mapping import as_xml
+from connectors.datex2.record import Context, number_of, read_record, version_stamp
+from hub.connector import Connector, Nothing, Options, Outcome, Payload, Rejection
+
+__all__ = ["Options", "connector", "parse"]
+
+_ENVELOPES = frozenset({"d2LogicalModel", "payload", "messageContainer", "Envelope"})
+_DEPTH_OF_ENVELOPES = 6
+_BEFORE_TEXT = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"
+_EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
+
+_Rank = tuple[datetime, int]
+
+
+def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
+    """One `situation` per record of the newest copies; a rejection for each part that is none."""
+    if payload.body.lstrip(_BEFORE_TEXT)[:1] in {b"{", b"["}:
+        root = as_xml(parse_json(payload.body))
+    else:
+        root = parse_xml(payload.body)
+    publications = list(_publications(root, _DEPTH_OF_ENVELOPES))
+    if not publications:
+        yield _no_publication(root)
+    for kind, publication in publications:
+        if kind != "SituationPublication":
+            yield Nothing(why=f"a {kind[:60]}: this connector reads situations")
+            continue
+        situations = publication.findall("situation")
+        if not situations:
+            yield Nothing(why="a SituationPublication without situations: all clear")
+        context = Context(publication, payload, options)
+        records = _Records(context)
+        for situation in situations:
+            yield from records.add(situation)
+        yield from records.newest()
+
+
+def _publications(node: Node, depth: int) -> Iterator[tuple[str, Node]]:
+    """The publications in their envelopes, each with its type."""
+    kind = node.type_name
+    if not kind.endswith("Publication"):
+        kind = node.name[:1].upper() + node.name[1:]
+    if kind == "PayloadPublication" or (kind == "Payload" and node.find("situation")):
+        kind = "SituationPublication" if node.find("situation") else kind
+    if kind.endswith("Publication"):
+        yield kind, node
+    elif depth > 0:
+        for child in node.children:
+            yield from _publications(child, depth - 1)
+
+
+def _no_publication(root: Node) -> Outcome:
+    fault = root.find("Body/Fault")
+    if fault is not None:
+        what = f"a SOAP fault: {fault.value('faultstring')[:200]}"
+        return Rejection(code="soap-fault", message=what, path=fault.path)
+    if root.name in _ENVELOPES:
+        return Nothing(why="an exchange message without a publication")
+    what = f"the root element is {root.name[:60]!r}, no DATEX II publication"
+    return Rejection(code="not-datex2", message=what, path=root.name[:80])
+
+
+class _Records:
+    """The records of a publication, folded to the newest copy of each."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._newest: dict[tuple[str, str], tuple[_Rank, Node, Node]] = {}
+        self._situations: dict[str, _Rank] = {}
+
+    def add(self, situation: Node) -> Iterator[Rejection]:
+        """Take in one copy of a situation; yields what can't be told apart without an id."""
+        situation_id = situation.attr("id")
+        if not situation_id:
+            yield _without_id(situation)
+            return
+        ranked = []
+        for record in situation.findall("situationRecord"):
+            if record.attr("id"):
+                ranked.append((self._rank(record, situation), record))
+            else:
+                yield _without_id(record)
+        whole = max((rank for rank, _ in ranked), default=self._rank(situation, situation))
+        before = self._situations.get(situation_id, whole)
+        if _older(whole, before):
+            return
+        if _older(before, whole):
+            for key in [key for key in self._newest if key[0] == situation_id]:
+                del self._newest[key]
+        self._situations[situation_id] = max(before, whole)
+        for rank, record in ranked:
+            key = (situation_id, record.attr("id"))
+            if key not in self._newest or rank >= self._newest[key][0]:
+                self._newest[key] = (rank, situation, record)
+
+    def newest(self) -> Iterator[Outcome]:
+        """The outcomes of the records that are left."""
+        for _, situation, record in self._newest.values():
+            yield read_record(situation, record, self._context)
+
+    def _rank(self, record: Node, situation: Node) -> _Rank:
+        at = version_stamp(record, situation, self._context).at or _EARLIEST
+        version = record.attr("version") or situation.attr("version")
+        number = number_of(version)
+        return at, -1 if number is None else number
+
+
+def _older(one: _Rank, other: _Rank) -> bool:
+    """Older by time and not newer by version: only such a copy is superseded as a whole."""
+    return one[0] < other[0] and one[1] <= other[1]
+
+
+def _without_id(node: Node) -> Rejection:
+    return Rejection(
+        code="missing-field",
+        message=f"{node.name} has no id, so its updates could not be told from new ones",
+        path=f"{node.path}/@id",
+        fix="let the publisher set the id attribute, as the DATEX II schema demands",
+    )
+
+
+connector = Connector(
+    name="datex2",
+    title="Road situations, DATEX II 2.x and 3.x (XML, and the JSON mapping of 3.x)",
+    parse=parse,
+    emits=("situation",),
+    identity={
+        "situation": (
+            "body.record_type",
+            "body.detail",
+            "body.validity_status",
+            "body.valid_from",
+            "body.valid_to",
+            "body.probability",
+            "body.texts",
+            "body.road",
+            "body.direction",
+            "body.lanes",
+            "body.impact",
+            "body.speed_limit_kmh",
+            "body.points",
+            "body.location_codes",
+        )
+    },
+    lane="urgent",
+)

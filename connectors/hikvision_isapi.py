@@ -1,0 +1,395 @@
+"""Hikvision cameras and recorders: plate reads, alarms and health over ISAPI.
+
+Three ways in, one parser: the endless multipart of `alertStream` and `subscribeEvent`; the push of
+a camera to a listening host (one XML or JSON document, or a multipart with pictures); the answer of
+the plates poll (`/ISAPI/Traffic/channels/N/vehicleDetect/plates`).
+
+Facts are from captured payloads, maintainers' issue threads and ISAPI manual text, not from a
+standard. Names are compared without namespace (eight are in the field) and misspelt tags
+(`vehileModel`) are the contract. The scale of `plateRect` is not declared, so it is not guessed.
+Inferred: `forward` approaches the camera, `reverse` departs. Driver and face pictures are dropped
+here. An act the camera calls illegal stays a plate read with a flag. A `videoloss` that is
+`inactive` is the heartbeat, so the end of a real loss of video can't be told from it.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any, Final, Literal
+
+from pydantic import Field
+
+import hub
+from connectors._formats.coordinates import read_position
+from connectors._formats.documents import read_body
+from connectors._formats.multipart import Part
+from connectors._formats.numbers import integer, number, percent
+from connectors._formats.pictures import a_box, take_pictures
+from connectors._formats.plates import read_plate, without_plate
+from connectors._formats.times import Stamp, read_stamp
+from connectors._formats.xml import Node, parse_xml
+from hub import Connector, Event, Nothing, Outcome, Payload, PayloadError, Position, Rejection
+from hub.connector import Severity
+
+DOCUMENTS_MAX = 256
+UUID_MIN = 16  # characters: shorter ones are masks such as `x`, not ids
+ALERT = "EventNotificationAlert"
+
+
+class Options(hub.Options):
+    """What a site may say of a Hikvision source."""
+
+    device_ref: Literal["mac", "ip", "channel"] = Field(
+        default="mac",
+        description="What names the device, before `/` and the channel: `mac` (else the serial "
+        "number, else the address), `ip` (else mac, else serial), or the `channel` alone",
+    )
+
+
+# Event types that tell of the device itself: (component, state while the alarm is active).
+HEALTH = {
+    "videoloss": ("video", "OFFLINE"),
+    "badvideo": ("video", "DEGRADED"),
+    "videomismatch": ("video", "DEGRADED"),
+    "vimismatch": ("video", "DEGRADED"),
+    "viexception": ("video", "DEGRADED"),
+    "shelteralarm": ("video", "DEGRADED"),
+    "tamperdetection": ("video", "DEGRADED"),
+    "scenechangedetection": ("video", "DEGRADED"),
+    "defocus": ("video", "DEGRADED"),
+    "defocusdetection": ("video", "DEGRADED"),
+    "diskfull": ("storage", "DEGRADED"),
+    "hdfull": ("storage", "DEGRADED"),
+    "diskerror": ("storage", "FAULT"),
+    "hderror": ("storage", "FAULT"),
+    "raidexception": ("storage", "FAULT"),
+    "recordingfailure": ("storage", "FAULT"),
+    "recordexception": ("storage", "FAULT"),
+    "nicbroken": ("network", "OFFLINE"),
+    "netbroken": ("network", "OFFLINE"),
+    "ipconflict": ("network", "DEGRADED"),
+    "illaccess": ("device", "DEGRADED"),
+    "ipcdisconnect": ("device", "OFFLINE"),
+}
+SEVERITY: dict[str, Severity] = {
+    "ONLINE": "INFO",
+    "DEGRADED": "MINOR",
+    "OFFLINE": "MODERATE",
+    "FAULT": "MODERATE",
+}
+# Event types that only wrap another one: where the real type stands.
+WRAPPERS = {
+    "duration": "DurationList/Duration/relationEvent",
+    "aid": "AID/illegalTrafficEvent",
+}
+DIRECTIONS = {"forward": "APPROACHING", "reverse": "DEPARTING"}
+YES = frozenset({"yes", "true", "1"})
+DEVICE_ORDER = {
+    "mac": ("mac", "serial", "ip"),
+    "ip": ("ip", "mac", "serial"),
+    "channel": ("mac", "serial", "ip"),
+}
+ABSENT = frozenset({"", "0.0.0.0", "00:00:00:00:00:00"})  # noqa: S104 - read, not bound
+
+
+def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
+    """Every event of the payload, in its order; a bad document spoils no other one."""
+    for place, (document, pictures) in enumerate(
+        read_body(payload.body, payload.content_type, roots=READERS, default=ALERT)
+    ):
+        if place == DOCUMENTS_MAX:
+            message = f"more than {DOCUMENTS_MAX} documents in one payload"
+            yield Rejection(code="too-many-documents", message=message, path=f"document[{place}]")
+            return
+        try:
+            if isinstance(document, PayloadError):
+                raise document
+            root = parse_xml(document)
+            outcomes = READERS.get(root.name, _unknown)(root, payload, options)
+            yield from _with_pictures(outcomes, pictures, root)
+        except PayloadError as error:
+            path = error.path or f"document[{place}]"
+            yield Rejection(code=error.code, message=error.what, path=path, fix=error.fix)
+
+
+def _with_pictures(outcomes: Iterable[Outcome], parts: list[Part], root: Node) -> Iterator[Outcome]:
+    """The outcomes, their events with the pictures that came along."""
+    if not parts:
+        yield from outcomes
+        return
+    types = {
+        info.value(name): info.value("type")
+        for info in root.findall("ANPR/pictureInfoList/pictureInfo")
+        for name in ("fileName", "pId")
+    }
+    told = root.value("eventType") + root.value(WRAPPERS["duration"])
+    of_persons = re.search("face|human|person", told, re.IGNORECASE)
+    pictures, flags = take_pictures(parts, types, otherwise="" if of_persons else "scene")
+    for outcome in outcomes:
+        if isinstance(outcome, Event):
+            all_flags = (*outcome.quality_flags, *flags)
+            yield replace(outcome, pictures=pictures, quality_flags=all_flags)
+        else:
+            yield outcome
+
+
+def _alert(node: Node, payload: Payload, options: Options) -> Iterator[Outcome]:
+    """One alarm: a heartbeat, a plate read, a state of health or a detection."""
+    outer = node.value("eventType") or ("ANPR" if node.find("ANPR") else "")
+    if not outer:
+        raise PayloadError(
+            "the alarm names no type", code="event-type-missing", path=f"{node.path}/eventType"
+        )
+    wrapped = WRAPPERS.get(outer.lower())
+    inner = [found.text for found in node.findall(wrapped) if found.text] if wrapped else []
+    state = node.value("eventState").lower()
+    for kind in dict.fromkeys(inner or [outer]):
+        name = kind.lower()
+        if name == "heartbeat" or (name, state) == ("videoloss", "inactive"):
+            yield Nothing(why=f"heartbeat ({name}, {state or 'no state'})")
+        elif name in HEALTH:
+            yield _health(node, kind, _common(node, payload, options))
+        elif name == "anpr" or node.find("ANPR/licensePlate"):
+            yield _passage(node, _common(node, payload, options))
+        else:
+            yield from _detections(node, kind, _common(node, payload, options))
+
+
+def _common(node: Node, payload: Payload, options: Options) -> dict[str, Any]:
+    """What every event of an alarm says: device, time, place, live or replayed."""
+    replayed = node.value("isDataRetransmission").lower() in YES or "1" in (
+        node.value("alarmDataType"),
+        node.value("ANPR/alarmDataType"),
+    )
+    stamp = _stamp(node, payload, options, replayed=replayed)
+    device_ref = _device_ref(node, options)
+    position, position_flags = _position(node)
+    unnamed = () if device_ref else ("device_unnamed",)
+    return {
+        "device_ref": device_ref,
+        "observed_at": stamp.at,
+        "time_quality": stamp.quality,
+        "replayed": replayed,
+        "position": position,
+        "quality_flags": (*stamp.flags, *unnamed, *position_flags),
+    }
+
+
+def _device_ref(node: Node, options: Options) -> str:
+    """`mac/channel` or what stands in for it; channel 0 or none is the recorder as a whole."""
+    channel = node.value("channelID") or node.value("dynChannelID")
+    channel = "" if channel.strip("0") == "" else channel
+    names = {
+        "mac": node.value("macAddress").lower(),
+        "serial": node.value("Extensions/serialNumber") or node.value("serialNumber"),
+        "ip": node.value("ipAddress") or node.value("ipv6Address"),
+    }
+    if options.device_ref == "channel" and channel:
+        return channel
+    found = (names[name] for name in DEVICE_ORDER[options.device_ref] if names[name] not in ABSENT)
+    return "/".join(filter(None, (next(found, ""), channel)))
+
+
+def _stamp(node: Node, payload: Payload, options: Options, *, replayed: bool) -> Stamp:
+    """`dateTime`, with the milliseconds of the picture's local time when both name one second."""
+    received_at = payload.received_at
+    raw = node.value("dateTime")
+    picture = node.value("ANPR/pictureInfoList/pictureInfo/absTime")
+    stamp = read_stamp(raw, received_at=received_at, options=options, replayed=replayed)
+    if stamp.at is None and picture:
+        other = read_stamp(picture, received_at=received_at, options=options, replayed=replayed)
+        return replace(other, flags=(*stamp.flags, *other.flags))
+    same_second = re.sub(r"\D", "", raw)[:14] == picture[:14] and len(picture) == 17
+    if stamp.at and not stamp.at.microsecond and same_second and picture.isdecimal():
+        return replace(stamp, at=stamp.at.replace(microsecond=int(picture[14:]) * 1_000))
+    return stamp
+
+
+def _position(node: Node) -> tuple[Position | None, tuple[str, ...]]:
+    """Degrees, minutes and seconds as a position, or a flag; neither where none are given."""
+    gps = node.find("DeviceGPSInfo")
+    if gps is None:
+        return None, ()
+    found = []
+    for name, signs in (("Latitude", {"N": 1, "S": -1}), ("Longitude", {"E": 1, "W": -1})):
+        sign = signs.get(gps.value(f"{name.lower()}Type").upper(), 0)
+        units = (number(gps.value(f"{name}/{unit}", "0")) for unit in ("degree", "minute", "sec"))
+        degree, minute, second = (unit or 0.0 for unit in units)
+        found.append(sign * (degree + minute / 60 + second / 3600))
+    return read_position(found[0], found[1])
+
+
+def _health(node: Node, kind: str, common: dict[str, Any]) -> Event:
+    component, trouble = HEALTH[kind.lower()]
+    state = "ONLINE" if node.value("eventState").lower() == "inactive" else trouble
+    return Event(
+        noun="health",
+        kind="device.health",
+        subject=(common["device_ref"], component),
+        severity=SEVERITY[state],
+        body={
+            "state": state,
+            "component": component,
+            "detail": node.value("eventDescription") or kind,
+        },
+        **common,
+    )
+
+
+def _detections(node: Node, kind: str, common: dict[str, Any]) -> Iterator[Event]:
+    """An event for each region of the alarm, or one where it names none."""
+    count = integer(node.value("activePostCount"))
+    running = "ONGOING" if count and count > 1 else "STARTED"
+    states = {"active": running, "inactive": "STOPPED"}
+    state = states.get(node.value("eventState").lower(), "UNKNOWN")
+    for region in node.findall("DetectionRegionList/DetectionRegionEntry") or [node]:
+        corners = [
+            (number(corner.value("positionX")), number(corner.value("positionY")))
+            for corner in region.findall("RegionCoordinatesList/RegionCoordinates")
+        ]
+        polygon = [{"x": x, "y": y} for x, y in corners if x is not None and y is not None]
+        permille = polygon and all(0 <= v <= 1000 for corner in polygon for v in corner.values())
+        yield Event(
+            noun="detection",
+            kind="camera." + re.sub(r"[^a-z0-9_.-]", "_", kind.lower())[:64],
+            severity="INFO",
+            body={
+                "rule": kind,
+                "state": state,
+                "target": region.value("detectionTarget") or node.value("detectionTarget"),
+                "region": region.value("regionID"),
+                "post_count": count,
+                "box": _box(region.find("TargetRect"), "UNIT"),
+                "polygon": polygon,
+                "polygon_scale": "PERMILLE" if permille else "UNKNOWN",
+                "input_ref": node.value("inputIOPortID") or node.value("dynInputIOPortID"),
+            },
+            **common,
+        )
+
+
+def _passage(node: Node, common: dict[str, Any]) -> Event:
+    """A vehicle passed a camera that reads plates, read or not."""
+    anpr = node.find("ANPR")
+    if anpr is None:
+        raise PayloadError("a plate read without its data", code="anpr-missing", path="ANPR")
+    two_wheels = anpr.value("twoWheelVehicle").lower() in YES
+    plate, flags = read_plate(
+        anpr.value("licensePlate"),
+        category="MOTORBIKE" if two_wheels else "UNKNOWN",
+        colour=anpr.value("plateColor"),
+        confidence=percent(anpr.value("confidenceLevel")),
+    )
+    uuid = node.value("UUID")
+    if uuid and len(uuid) < UUID_MIN:
+        uuid, flags = "", (*flags, "native_id_too_short")
+    if anpr.value("category"):
+        flags += ("plate_category_apart",)
+    if {anpr.value(f"illegalInfo/illegal{part}", "0") for part in ("Code", "Name")} != {"0"}:
+        flags += ("violation_reported",)
+    scores = [percent(text) for text in anpr.value("plateCharBelieve").split(",")]
+    rects = anpr.findall("pictureInfoList/pictureInfo/plateRect")
+    size = node.find("detectionBackgroundImageResolution")
+    make = anpr.value("vehicleInfo/vehicleLogoRecog")
+    body = {
+        "direction": DIRECTIONS.get(anpr.value("direction").lower(), "UNKNOWN"),
+        "lane": integer(anpr.value("line")),
+        "speed_kmh": number(anpr.value("vehicleInfo/speed")) or None,
+        "speed_limit_kmh": number(anpr.value("speedLimit")) or None,
+        "vehicle_type": anpr.value("vehicleType"),
+        "vehicle_colour": anpr.value("vehicleInfo/color"),
+        "vehicle_make": "" if make == "0" else make,
+        "country": anpr.value("country"),
+        "character_confidences": [] if None in scores else scores,
+        "plate_box": _box(rects[-1] if rects else anpr.find("plateRect"), "UNKNOWN", size),
+        "list_name": anpr.value("vehicleListName"),
+    }
+    return _plate_read(common, body, plate, uuid, flags)
+
+
+def _plates(node: Node, payload: Payload, options: Options) -> Iterator[Outcome]:
+    """The answer of the poll: the plates read since the time asked for."""
+    plates = node.findall("Plate")
+    if not plates:
+        yield Nothing(why="the poll brought no new plate")
+    for found in plates:
+        if not found.children:
+            yield Rejection(
+                code="plate-empty", message="a plate without data", path=f"{found.path}/plateNumber"
+            )
+            continue
+        stamp = read_stamp(
+            found.value("captureTime"), received_at=payload.received_at, options=options
+        )
+        plate, flags = read_plate(found.value("plateNumber"), colour=found.value("plateColor"))
+        common = {"observed_at": stamp.at, "time_quality": stamp.quality}
+        body = {
+            "direction": DIRECTIONS.get(found.value("direction").lower(), "UNKNOWN"),
+            "lane": integer(found.value("laneNo")),
+            "country": found.value("country"),
+        }
+        yield _plate_read(common, body, plate, found.value("picName"), (*stamp.flags, *flags))
+
+
+def _plate_read(
+    common: dict[str, Any],
+    body: dict[str, Any],
+    plate: dict[str, Any],
+    reported_id: str,
+    flags: tuple[str, ...],
+) -> Event:
+    native_id, id_flags = without_plate(reported_id, plate["text"])
+    flags = (*common.get("quality_flags", ()), *flags, *id_flags)
+    return Event(
+        noun="plate_read",
+        kind="vehicle.passage",
+        severity="INFO",
+        native_id=native_id,
+        body=body,
+        restricted={"plate": plate},
+        **{**common, "quality_flags": tuple(dict.fromkeys(flags))},
+    )
+
+
+def _box(rect: Node | None, scale: str, size: Node | None = None) -> dict[str, Any] | None:
+    if rect is None:
+        return None
+    names = ("X", "Y", "width", "height")
+    numbers = [number(rect.value(name) or rect.value(name.lower())) for name in names]
+    sides = [integer(size.value(name)) if size else None for name in ("width", "height")]
+    return a_box(numbers, scale, sides)
+
+
+def _nothing(why: str) -> Callable[[Node, Payload, Options], Iterable[Outcome]]:
+    return lambda _node, _payload, _options: (Nothing(why=why),)
+
+
+def _unknown(node: Node, _payload: Payload, _options: Options) -> Iterable[Outcome]:
+    raise PayloadError(
+        f"no event: the document is a {node.name}",
+        code="unknown-document",
+        path=node.path,
+        fix=f"send {ALERT} documents, or the answer of the plates poll",
+    )
+
+
+READERS: Final[dict[str, Callable[[Node, Payload, Options], Iterable[Outcome]]]] = {
+    ALERT: _alert,
+    "Plates": _plates,
+    "HttpHostNotificationList": _nothing("configuration, not an event"),
+    "HttpHostNotification": _nothing("configuration, not an event"),
+    "SubscribeEventResponse": _nothing("answer to the subscription, not an event"),
+}
+
+connector = Connector(
+    name="hikvision_isapi",
+    title="Hikvision cameras and recorders, ISAPI events",
+    parse=parse,
+    emits=("plate_read", "detection", "health"),
+    identity={
+        "plate_read": ("restricted.plate.raw", "body.lane", "body.direction"),
+        "detection": ("body.rule", "body.state", "body.region", "body.target", "body.input_ref"),
+        "health": ("body.component", "body.state"),
+    },
+    options=Options,
+)
