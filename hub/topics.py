@@ -1,0 +1,377 @@
+"""Topics and schemas as declared, compared with the cluster and the registry, and made so.
+
+`plan` only asks. `apply` asks first and changes nothing at all when anything is refused; then it
+makes what is missing, so a second call finds nothing to do.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import schemas
+from hub.compatibility import first_break
+from hub.config import Config
+from hub.connector import Connector
+from hub.discovery import connectors as known_connectors
+from hub.envelope import raw_topic
+from hub.errors import ConfigError, IncompatibleSchemaError
+from hub.kafka.admin import Cluster, TopicState
+from hub.registry import Registry
+
+__all__ = [
+    "COMPATIBILITY",
+    "Change",
+    "TopicSpec",
+    "access_rules",
+    "apply",
+    "declared",
+    "plan",
+    "subject_of",
+    "wait_for_topics",
+]
+
+COMPATIBILITY = "FULL_TRANSITIVE"
+_DAY_MS = 86_400_000
+_MESSAGE_BYTES = 1_048_588  # Kafka's own default, said so that a cluster's lower one can't bite
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """One topic as declared; `versions` are its schemas, oldest first (none: bytes)."""
+
+    name: str
+    kind: Literal["raw", "canonical", "subscriber", "own"]
+    partitions: int
+    replication: int
+    config: Mapping[str, str]
+    personal_data: bool
+    versions: tuple[schemas.Schema, ...] = ()
+    readers: tuple[str, ...] = ()
+    """Who would break with its schema: subscribers, or stages of the hub."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference between what is declared and what is there."""
+
+    action: Literal["create", "alter", "grow", "register", "refuse"]
+    name: str
+    text: str
+    fix: str = ""
+
+
+def declared(config: Config, connectors: Mapping[str, Connector] | None = None) -> list[TopicSpec]:
+    """Every topic of the hub, also of connectors no source uses yet; sorted by name."""
+    found = known_connectors() if connectors is None else connectors
+    specs = [
+        *_raw(config, found),
+        *_canonical(config),
+        *_subscriber(config),
+        *_own(config),
+    ]
+    names = {spec.name for spec in specs} | set(schemas.topic_classes())
+    for name in config.kafka.partitions:
+        if name not in names:
+            raise ConfigError(
+                f"{name!r} is neither a topic nor one of {', '.join(schemas.topic_classes())}",
+                where="kafka.partitions",
+                fix="see `hub topics plan` for the names",
+            )
+    return sorted(specs, key=lambda spec: spec.name)
+
+
+def subject_of(topic: str) -> str:
+    """The registry's subject of a topic's values."""
+    return f"{topic}-value"
+
+
+def _raw(config: Config, connectors: Mapping[str, Connector]) -> Iterable[TopicSpec]:
+    class_ = schemas.topic_classes()["raw"]
+    for name in connectors:
+        for lane in ("bulk", "urgent"):
+            topic = raw_topic(name, lane)
+            yield TopicSpec(
+                name=topic,
+                kind="raw",
+                partitions=_partitions(config, topic, "raw"),
+                replication=config.kafka.replication_factor,
+                config=_settings(config, retention_days=class_["retention_days"]),
+                personal_data=class_["personal_data"],
+                readers=("normalise",),
+            )
+
+
+def _canonical(config: Config) -> Iterable[TopicSpec]:
+    class_ = schemas.topic_classes()["canonical"]
+    for noun in schemas.nouns().values():
+        yield TopicSpec(
+            name=noun.topic,
+            kind="canonical",
+            partitions=_partitions(config, noun.topic, "canonical"),
+            replication=config.kafka.replication_factor,
+            config=_settings(config, retention_days=class_["retention_days"]),
+            personal_data=class_["personal_data"],
+            versions=_versions(noun.topic),
+            readers=("process",),
+        )
+
+
+def _subscriber(config: Config) -> Iterable[TopicSpec]:
+    for subscriber in schemas.subscribers().values():
+        for noun in subscriber.nouns:
+            topic = schemas.subscriber_topic(subscriber.id, noun)
+            yield TopicSpec(
+                name=topic,
+                kind="subscriber",
+                partitions=_partitions(config, topic, "subscriber"),
+                replication=config.kafka.replication_factor,
+                config=_settings(config, retention_days=subscriber.retention_days),
+                personal_data="restricted.plate" not in subscriber.withhold,
+                versions=_versions(topic),
+                readers=(f"{subscriber.title} ({subscriber.id})",),
+            )
+
+
+def _own(config: Config) -> Iterable[TopicSpec]:
+    # Partition p of a state topic belongs to partition p of every canonical topic.
+    widest = max(_partitions(config, noun.topic, "canonical") for noun in schemas.nouns().values())
+    for topic in schemas.own_topics().values():
+        count = widest if topic.partitions == "canonical" else topic.partitions
+        yield TopicSpec(
+            name=topic.name,
+            kind="own",
+            partitions=config.kafka.partitions.get(topic.name, count),
+            replication=config.kafka.replication_factor,
+            config=_settings(
+                config,
+                retention_days=topic.retention_days,
+                cleanup=topic.cleanup,
+                segment_minutes=topic.segment_minutes,
+            ),
+            personal_data=topic.personal_data,
+            versions=_versions(topic.name),
+            readers=("the hub's stages and tools",),
+        )
+
+
+def _partitions(config: Config, topic: str, class_: str) -> int:
+    own = schemas.topic_classes()[class_]["partitions"]
+    return config.kafka.partitions.get(topic, config.kafka.partitions.get(class_, int(own)))
+
+
+def _versions(topic: str) -> tuple[schemas.Schema, ...]:
+    current = schemas.built(topic)
+    earlier = [schema for schema in schemas.released(topic) if schema != current]
+    return (*earlier, current)
+
+
+def _settings(
+    config: Config,
+    *,
+    retention_days: int | None,
+    cleanup: str = "delete",
+    segment_minutes: int | None = None,
+) -> dict[str, str]:
+    kafka = config.kafka
+    settings = {
+        "cleanup.policy": cleanup,
+        "compression.type": "producer",
+        "max.message.bytes": str(_MESSAGE_BYTES),
+        "message.timestamp.type": "LogAppendTime",
+        "min.insync.replicas": str(min(kafka.min_insync_replicas, kafka.replication_factor)),
+        # Only a closed segment is deleted: a day's length keeps "7 days" below 8.
+        "segment.ms": str(60_000 * segment_minutes if segment_minutes else _DAY_MS),
+    }
+    if retention_days is not None:
+        settings["retention.ms"] = str(retention_days * _DAY_MS)
+    return settings
+
+
+def plan(
+    config: Config,
+    registry: Registry,
+    connectors: Mapping[str, Connector] | None = None,
+    *,
+    specs: Iterable[TopicSpec] | None = None,
+) -> list[Change]:
+    """What differs from the declaration, refusals first; asks cluster and registry, changes none.
+
+    `specs` stands for the declaration in tests and in tools that look at a few topics.
+    """
+    wanted = list(declared(config, connectors) if specs is None else specs)
+    there = Cluster(config.kafka).topics(spec.name for spec in wanted)
+    changes: list[Change] = []
+    for spec in wanted:
+        changes += _topic_changes(spec, there.get(spec.name))
+    for spec in wanted:
+        changes += _schema_changes(spec, registry)
+    return sorted(changes, key=lambda change: change.action != "refuse")
+
+
+def _topic_changes(spec: TopicSpec, state: TopicState | None) -> Iterable[Change]:
+    if state is None:
+        text = f"{spec.partitions} partitions, {spec.replication} replicas"
+        yield Change("create", spec.name, text)
+        return
+    if state.partitions != spec.partitions:
+        counts = f"{state.partitions} partitions, {spec.partitions} declared"
+        if spec.kind in ("raw", "canonical") or spec.name.startswith("state."):
+            why = "keys would move to other partitions, away from their order and their state"
+            fix = f"set kafka.partitions.{spec.name!r} = {state.partitions}, or make a .v2"
+            yield Change("refuse", spec.name, f"{counts}: {why}", fix)
+        elif spec.partitions < state.partitions:
+            fix = f"set kafka.partitions.{spec.name!r} = {state.partitions}"
+            yield Change("refuse", spec.name, f"{counts}: Kafka can't take any away", fix)
+        else:
+            yield Change("grow", spec.name, counts)
+    different = _different(spec, state)
+    if different:
+        was = ", ".join(
+            f"{key} {state.config.get(key)} → {value}" for key, value in sorted(different.items())
+        )
+        yield Change("alter", spec.name, was)
+
+
+def _different(spec: TopicSpec, state: TopicState) -> dict[str, str]:
+    return {key: value for key, value in spec.config.items() if state.config.get(key) != value}
+
+
+def _schema_changes(spec: TopicSpec, registry: Registry) -> Iterable[Change]:
+    """What the registry lacks; a refusal names who would break."""
+    subject = subject_of(spec.name)
+    missing = [schema for schema in spec.versions if registry.id_of(subject, schema) is None]
+    reasons = first_break(list(spec.versions))
+    if not reasons and missing:
+        reasons = [
+            text for schema in missing for text in registry.incompatibilities(subject, schema)
+        ]
+    if reasons:
+        yield Change(
+            "refuse",
+            subject,
+            f"would break {', '.join(spec.readers)}: {'; '.join(reasons[:3])}",
+            "keep the field, or give it a default; a real break is a new topic .v2",
+        )
+    elif missing:
+        of = f"version {len(spec.versions)}" if len(missing) == 1 else f"{len(missing)} versions"
+        yield Change("register", subject, of)
+
+
+def apply(
+    config: Config,
+    registry: Registry,
+    connectors: Mapping[str, Connector] | None = None,
+    *,
+    specs: Iterable[TopicSpec] | None = None,
+) -> list[Change]:
+    """Make everything as declared; what was changed. Nothing is, when anything is refused."""
+    wanted = list(declared(config, connectors) if specs is None else specs)
+    changes = plan(config, registry, specs=wanted)
+    refuse(changes)
+    by_name = {spec.name: spec for spec in wanted}
+    cluster = Cluster(config.kafka)
+    cluster.create(
+        {
+            change.name: TopicState(spec.partitions, spec.replication, spec.config)
+            for change in changes
+            if change.action == "create"
+            for spec in [by_name[change.name]]
+        }
+    )
+    for change in changes:
+        if change.action == "grow":
+            cluster.grow(change.name, by_name[change.name].partitions)
+        elif change.action == "alter":
+            cluster.set_config(change.name, by_name[change.name].config)
+    cluster.wait_for(by_name)
+    for spec in wanted:
+        _register(registry, spec)
+    return changes
+
+
+def refuse(changes: Iterable[Change]) -> None:
+    """Raise when a plan can't be carried out: schemas 1, partitions and the like 2."""
+    refused = [change for change in changes if change.action == "refuse"]
+    if not refused:
+        return
+    first = refused[0]
+    more = f" (and {len(refused) - 1} more, see `hub topics plan`)" if len(refused) > 1 else ""
+    kind = IncompatibleSchemaError if first.name.endswith("-value") else ConfigError
+    raise kind(f"refused, nothing was changed: {first.text}{more}", where=first.name, fix=first.fix)
+
+
+def _register(registry: Registry, spec: TopicSpec) -> None:
+    """Register every version in order; the rule is set once the subject exists."""
+    subject = subject_of(spec.name)
+    for schema in spec.versions:
+        registry.register(subject, schema)
+        if registry.compatibility(subject) != COMPATIBILITY:
+            registry.set_compatibility(subject, COMPATIBILITY)
+
+
+def wait_for_topics(config: Config, specs: Iterable[TopicSpec], *, timeout_s: float = 30) -> None:
+    """Return when every partition of the declared topics has a leader."""
+    Cluster(config.kafka).wait_for([spec.name for spec in specs], timeout_s=timeout_s)
+
+
+def access_rules(config: Config) -> list[str]:
+    """`kafka-acls` calls that give every principal what it needs, and nothing else.
+
+    Principals are the ids of subscribers, and `hub-ingest`, `hub-normalise`, `hub-process`.
+    """
+    found = [
+        _rule(config, "hub-ingest", ("Write",), topic="raw.", prefixed=True),
+        _rule(config, "hub-ingest", ("Read", "Write"), topic="ingest_mark.v1"),
+        _rule(config, "hub-normalise", ("Read",), topic="raw.", prefixed=True),
+        _rule(config, "hub-process", ("Read", "Write"), topic="state.process.", prefixed=True),
+        _rule(config, "hub-process", ("Read",), topic="device.v1"),
+        _rule(config, "hub-process", ("Read",), topic="route.v1"),
+    ]
+    for noun in schemas.nouns().values():
+        found.append(_rule(config, "hub-normalise", ("Write",), topic=noun.topic))
+        found.append(_rule(config, "hub-process", ("Read",), topic=noun.topic))
+    for stage in ("hub-normalise", "hub-process"):
+        found += [
+            _rule(config, stage, ("Write",), topic="dead_letter.v1"),
+            _rule(config, stage, ("Write",), topic="ledger.v1"),
+            _rule(config, stage, ("Read",), group=f"{stage.replace('-', '.')}.", prefixed=True),
+        ]
+    for stage in ("hub-ingest", "hub-normalise", "hub-process"):
+        found.append(
+            _rule(config, stage, ("Write", "Describe"), transactional=f"{stage}-", prefixed=True)
+        )
+    for subscriber in schemas.subscribers():
+        own = f"{subscriber}."
+        found += [
+            _rule(config, "hub-process", ("Write",), topic=own, prefixed=True),
+            _rule(config, subscriber, ("Read",), topic=own, prefixed=True),
+            _rule(config, subscriber, ("Read",), group=own, prefixed=True),
+        ]
+    found.append(_rule(config, "ops", ("Read",), topic="dead_letter.v1"))
+    found.append(_rule(config, "ops", ("Read",), topic="ledger.v1"))
+    return sorted(set(found))
+
+
+def _rule(
+    config: Config,
+    principal: str,
+    operations: tuple[str, ...],
+    *,
+    topic: str = "",
+    group: str = "",
+    transactional: str = "",
+    prefixed: bool = False,
+) -> str:
+    resource = (
+        f"--topic {topic}"
+        if topic
+        else f"--group {group}"
+        if group
+        else f"--transactional-id {transactional}"
+    )
+    allowed = " ".join(f"--operation {operation}" for operation in operations)
+    pattern = "prefixed" if prefixed else "literal"
+    return (
+        f"kafka-acls --bootstrap-server {config.kafka.bootstrap} --add "
+        f"--allow-principal User:{principal} {allowed} {resource} --resource-pattern-type {pattern}"
+    )
