@@ -1,0 +1,72 @@
+"""One raw record: what ingest knows of a payload, as it goes through the log to Kafka."""
+
+import hashlib
+import os
+import struct
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+__all__ = ["RawRecord", "file_payload_id", "new_payload_id", "pack", "timestamp", "unpack"]
+
+_COUNT = struct.Struct("<H")
+_LENGTH = struct.Struct("<I")
+
+
+class RawRecord(NamedTuple):
+    """A record of a raw topic."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+def pack(record: RawRecord) -> bytes:
+    """The record as one entry of the log."""
+    parts = [record.topic.encode(), record.key, record.value]
+    for name, value in record.headers:
+        parts += (name.encode(), value)
+    out = [_COUNT.pack(len(parts))]
+    for part in parts:
+        out += (_LENGTH.pack(len(part)), part)
+    return b"".join(out)
+
+
+def unpack(data: bytes) -> RawRecord:
+    """The record of an entry; entries are checked by the log, so this never meets damage."""
+    (count,) = _COUNT.unpack_from(data)
+    parts: list[bytes] = []
+    at = _COUNT.size
+    for _ in range(count):
+        (length,) = _LENGTH.unpack_from(data, at)
+        at += _LENGTH.size
+        parts.append(data[at : at + length])
+        at += length
+    topic, key, value, *rest = parts
+    names = [name.decode() for name in rest[::2]]
+    return RawRecord(topic.decode(), key, value, list(zip(names, rest[1::2], strict=True)))
+
+
+def new_payload_id() -> str:
+    """A new UUID of version 7 (RFC 9562): the time in milliseconds and 74 random bits."""
+    bits = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+    return _uuid(bits, version=7)
+
+
+def file_payload_id(source_id: str, name: str, modified_ns: int, sha256: str) -> str:
+    """The id of a dropped file: the same file gives the same id, however often it is read."""
+    digest = hashlib.sha256("\0".join((source_id, name, str(modified_ns), sha256)).encode())
+    return _uuid(int.from_bytes(digest.digest()[:16], "big"), version=8)
+
+
+def timestamp(seconds: float) -> str:
+    """RFC 3339 in UTC, to the microsecond."""
+    at = datetime.fromtimestamp(seconds, UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond:06d}Z"
+
+
+def _uuid(bits: int, *, version: int) -> str:
+    bits &= ~(0xF << 76 | 0x3 << 62)
+    return str(uuid.UUID(int=bits | version << 76 | 0x2 << 62))
