@@ -1,0 +1,179 @@
+"""Repeats and order of states: what comes is compared with its subject's last state only.
+
+Equal content is a repeat; an older version than the last is superseded; a state that returns is
+delivered anew. Messages of an alert's chain share the subject of the chain's first known message,
+and a cancel holds even when it comes before what it cancels.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+__all__ = ["LastStates", "Report", "Verdict", "Word"]
+
+# Symbols of the enum `Lifecycle` by their place in the schema.
+UNKNOWN, NEW, UPDATED, ENDED, CANCELLED = 0, 1, 2, 3, 4
+_STATE = struct.Struct(">16sqqB16s")
+_MESSAGE = struct.Struct(">16s16s")
+_MESSAGE_MARK = b"m"
+_NEVER_SEEN = bytes(16)
+
+
+class Word(IntEnum):
+    """What becomes of a report."""
+
+    DELIVER = 0
+    REPEAT = 1
+    SUPERSEDED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the comparison needs of one event.
+
+    `effective_us` orders versions: the source's time, or the time of receipt when that can't be
+    trusted. `version` is the native version where it is a number, else -1. `digest` covers the
+    content, without times, ids and quality. A `chained` report is a message of its own that
+    names its predecessors in `references`.
+    """
+
+    event_id: bytes
+    subject: bytes
+    lifecycle: int
+    effective_us: int
+    version: int
+    digest: bytes
+    chained: bool = False
+    references: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The decision, and the subject and lifecycle a delivered event must carry."""
+
+    word: Word
+    subject: bytes
+    lifecycle: int
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Last delivered state of a subject."""
+
+    event_id: bytes
+    effective_us: int
+    version: int
+    lifecycle: int
+    digest: bytes
+
+    def pack(self) -> bytes:
+        return _STATE.pack(
+            self.event_id, self.effective_us, self.version, self.lifecycle, self.digest
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """A message of a chain: the chain's subject, and its event id once it has come."""
+
+    root: bytes
+    event_id: bytes
+
+    def pack(self) -> bytes:
+        return _MESSAGE.pack(self.root, self.event_id)
+
+
+class LastStates:
+    """Last states of the subjects of one input partition.
+
+    Changes belong to the open transaction until `commit`; `rollback` undoes them.
+    """
+
+    __slots__ = ("_before", "_entries")
+
+    def __init__(self) -> None:
+        # Subjects to states; marked subjects to messages of chains.
+        self._entries: dict[bytes, _State | _Message] = {}
+        self._before: dict[bytes, _State | _Message | None] = {}
+
+    def decide(self, report: Report) -> Verdict:
+        """Compare a report with its subject's last state, and remember it."""
+        root = report.subject
+        if report.chained:
+            message = self._message(report.subject)
+            if message is not None and message.event_id == report.event_id:
+                return Verdict(Word.REPEAT, message.root, report.lifecycle)
+            root = self._join(report, message)
+        last = self._entries.get(root)
+        if not isinstance(last, _State):
+            return self._deliver(report, root, report.lifecycle or NEW)
+        if report.event_id == last.event_id:
+            return Verdict(Word.REPEAT, root, report.lifecycle)
+        if (report.effective_us, report.version) < (last.effective_us, last.version):
+            if report.chained and last.lifecycle == CANCELLED:
+                # Withdrawn before it came: say so, and leave the chain's state as it is.
+                return Verdict(Word.DELIVER, root, CANCELLED)
+            return Verdict(Word.SUPERSEDED, root, report.lifecycle)
+        if report.digest == last.digest:
+            # The same state, confirmed later: what is older than this stays superseded.
+            self._note(root, replace(last, effective_us=report.effective_us))
+            return Verdict(Word.REPEAT, root, report.lifecycle)
+        return self._deliver(report, root, report.lifecycle or UPDATED)
+
+    def changes(self) -> Iterator[tuple[bytes, bytes]]:
+        """Entries changed in the open transaction, packed for the changelog."""
+        for subject in self._before:
+            yield subject, self._entries[subject].pack()
+
+    def commit(self) -> None:
+        """The transaction's states are part of the log now."""
+        self._before.clear()
+
+    def rollback(self) -> None:
+        """Forget the transaction: its states were never written."""
+        for subject, before in self._before.items():
+            if before is None:
+                del self._entries[subject]
+            else:
+                self._entries[subject] = before
+        self._before.clear()
+
+    def restore(self, subject: bytes, packed: bytes) -> None:
+        """Take over an entry of an earlier transaction from the changelog."""
+        if subject.startswith(_MESSAGE_MARK) and len(packed) == _MESSAGE.size:
+            self._entries[subject] = _Message(*_MESSAGE.unpack(packed))
+        else:
+            self._entries[subject] = _State(*_STATE.unpack(packed))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def _deliver(self, report: Report, root: bytes, lifecycle: int) -> Verdict:
+        self._note(
+            root,
+            _State(report.event_id, report.effective_us, report.version, lifecycle, report.digest),
+        )
+        return Verdict(Word.DELIVER, root, lifecycle)
+
+    def _join(self, report: Report, message: _Message | None) -> bytes:
+        """The chain a message belongs to: its first known subject, or the first it names."""
+        known = [message, *(self._message(each) for each in report.references)]
+        root = next(
+            (each.root for each in known if each is not None),
+            report.references[0] if report.references else report.subject,
+        )
+        self._note(_MESSAGE_MARK + report.subject, _Message(root, report.event_id))
+        for reference in report.references:
+            if self._message(reference) is None:
+                # It may still come; then it is born into this chain.
+                self._note(_MESSAGE_MARK + reference, _Message(root, _NEVER_SEEN))
+        return root
+
+    def _message(self, subject: bytes) -> _Message | None:
+        entry = self._entries.get(_MESSAGE_MARK + subject)
+        return entry if isinstance(entry, _Message) else None
+
+    def _note(self, subject: bytes, entry: _State | _Message) -> None:
+        self._before.setdefault(subject, self._entries.get(subject))
+        self._entries[subject] = entry

@@ -1,0 +1,124 @@
+"""Where the events of one device go and what is appended to them, looked up once and kept."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import schemas
+from hub.codec import micros
+from streams.place import DeviceRegister, place_of
+from streams.route import Facts, RuleBook, Target
+from streams.view import View
+
+__all__ = ["Delivery", "Plan", "Planner", "place_time"]
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One subscriber's topic, and what follows the body there."""
+
+    subscriber: str
+    topic: str
+    view: View
+    masks: bool
+    masks_all: bool
+    appended: bytes
+    """Place and routing, encoded."""
+    encode_view: Callable[[Mapping[str, Any]], bytes]
+    tails: dict[int, bytes] = field(default_factory=dict)
+    """Place, routing and view, by which fields of `restricted` the event holds."""
+
+    def tail(self, present: int) -> bytes:
+        """Place, routing and view of an event that holds these fields of `restricted`."""
+        found = self.tails.get(present)
+        if found is None:
+            found = self.appended + self.encode_view(self.view.record(present))
+            self.tails[present] = found
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Targets of events of one device, kind, status and severity.
+
+    Holds for events of `low_us <= t < high_us` (the register's answer) that were appended at
+    `from_us <= t < to_us` (the rules').
+    """
+
+    low_us: int
+    high_us: int
+    from_us: int
+    to_us: int
+    targets: tuple["Delivery", ...]
+
+
+def place_time(header: Mapping[str, Any]) -> int:
+    """When place is looked up at: the source's time, or of receipt when that can't be trusted."""
+    observed = header["observed_at"]
+    if observed is None or header["time_quality"] in ("SUSPECT", "RECEIVED"):
+        observed = header["received_at"]
+    return micros(observed)
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Asks the register and the rules, and encodes their answers."""
+
+    register: DeviceRegister
+    rules: RuleBook
+    lane: str
+    encode: Mapping[str, Callable[[Mapping[str, Any]], bytes]]
+    views: Mapping[str, View]
+
+    def revision(self) -> tuple[int, int]:
+        """Changes whenever a plan made earlier may be wrong."""
+        return self.register.revision, self.rules.revision
+
+    def plan(self, header: Mapping[str, Any], noun: str, appended_us: int) -> Plan:
+        """The plan of an event with this header, appended at that time."""
+        at_us = place_time(header)
+        source, device_ref = header["source_id"], header["device_ref"]
+        entry = self.register.find(source, device_ref, at_us) if device_ref else None
+        low_us, high_us = self.register.span(source, device_ref, at_us)
+        device = entry.device if entry else {}
+        area = f"{device['area_scheme']}:{device['area_code']}" if device.get("area_code") else ""
+        choice = self.rules.choose(
+            Facts(
+                noun=noun,
+                kind=header["kind"],
+                severity=header["severity"],
+                live=header["status"] == "LIVE",
+                owner=device.get("owner_agency", ""),
+                purpose=device.get("purpose", ""),
+                areas=(area,) if area else (),
+            ),
+            appended_us,
+        )
+        place = self.encode["place"](place_of(entry, device_ref, at_us))
+        targets = tuple(
+            self._delivery(target.subscriber, noun, place, target)
+            for target in choice.targets
+            if noun in schemas.subscribers()[target.subscriber].nouns
+        )
+        return Plan(low_us, high_us, choice.from_us, choice.to_us, targets)
+
+    def _delivery(self, subscriber: str, noun: str, place: bytes, target: Target) -> Delivery:
+        view = self.views[subscriber]
+        return Delivery(
+            subscriber=subscriber,
+            topic=schemas.subscriber_topic(subscriber, noun),
+            view=view,
+            masks=view.masks,
+            masks_all=view.masks_all,
+            appended=place + self._routing(target.rules, target.recipients),
+            encode_view=self.encode["view"],
+        )
+
+    def _routing(self, rules: tuple[tuple[str, int], ...], recipients: tuple[str, ...]) -> bytes:
+        return self.encode["routing"](
+            {
+                "rules": [{"id": id_, "valid_from": from_us} for id_, from_us in rules],
+                "recipients": recipients,
+                "lane": self.lane,
+            }
+        )

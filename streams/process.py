@@ -1,0 +1,350 @@
+"""What becomes of a canonical record: the steps in their order, on bytes.
+
+    deduplicate or compare with the last state → place → route → cut each subscriber's view
+
+An Avro record is the concatenation of its fields, so most records are never decoded: the header's
+fixed fields are read in place, the enrichment is appended, and a view cuts `restricted` out where
+the record header `cut` says it stands. Records that can't be spliced are decoded.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from zlib import crc32
+
+import schemas
+from hub.codec import (
+    CUT,
+    EVENT_ID,
+    LIFECYCLE,
+    PREFIX_LENGTH,
+    STATUS,
+    SUBJECT_ID,
+    TIME_QUALITY,
+    VARIABLE,
+    Cut,
+    HeadReader,
+    micros,
+    part_encoders,
+    restricted_fields,
+)
+from hub.errors import RecordError
+from streams.deduplicate import Window
+from streams.head import COARSE_US, Heads, minute_of
+from streams.last_state import LastStates, Report, Word
+from streams.place import DeviceRegister
+from streams.plan import Plan, Planner, place_time
+from streams.route import RuleBook
+from streams.view import View
+
+__all__ = ["Arrival", "Process", "Tally"]
+
+_PLANS_MAX = 200_000
+_STATUS_AND_SEVERITY = slice(STATUS, STATUS + 2)
+_EMPTY_RESTRICTED = bytes(len(restricted_fields()))
+
+Emit = Callable[[str, bytes, bytes], None]
+
+
+class Arrival(Protocol):
+    """A record read from a topic."""
+
+    def key(self) -> bytes | None:
+        """The record's key."""
+
+    def value(self) -> bytes | None:
+        """The record's value."""
+
+    def headers(self) -> Sequence[tuple[str, bytes]] | None:
+        """The record's headers."""
+
+    def timestamp(self) -> tuple[int, int]:
+        """Kind of time and append time in ms."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the records of one input partition in the open transaction.
+
+    `counts` maps (source, minute of received_at in µs, outcome) to the records of the input and
+    the records written for them.
+    """
+
+    counts: dict[tuple[str, int, str], list[int]] = field(default_factory=dict)
+
+    def add(self, source: str, minute: int, outcome: str, produced: int = 0) -> None:
+        """Count one record."""
+        name = (source, minute, outcome)
+        count = self.counts.get(name)
+        if count is None:
+            self.counts[name] = [1, produced]
+        else:
+            count[0] += 1
+            count[1] += produced
+
+
+@dataclass(slots=True)
+class _Partition:
+    """State of one input partition."""
+
+    noun: schemas.NounSpec
+    window: Window
+    states: LastStates
+    tally: Tally = field(default_factory=Tally)
+    plans: dict[tuple[bytes, bytes, bytes], Plan] = field(default_factory=dict)
+    """Plans by source and device, status and severity, and kind, all as encoded."""
+
+
+class Process:
+    """The process stage of one worker, without Kafka.
+
+    `frames` gives, for a writer schema's prefix and a noun, the prefix of each subscriber's schema
+    built from that same version, or None when it is unknown and the record must be decoded.
+    `reader` gives the reader of that version; without it every record is of the current one.
+    """
+
+    def __init__(
+        self,
+        *,
+        lane: str,
+        slot: str,
+        register: DeviceRegister,
+        rules: RuleBook,
+        frames: Callable[[bytes, str], Mapping[str, bytes] | None],
+        recode: Callable[[bytes, str], tuple[bytes, Cut]],
+        reader: Callable[[bytes, str], HeadReader] | None = None,
+    ) -> None:
+        self._frames = frames
+        self._recode = recode
+        self._topics = {noun.topic: noun for noun in schemas.nouns().values()}
+        self._partitions: dict[tuple[str, int], _Partition] = {}
+        fields = restricted_fields()
+        self._views = {
+            subscriber.id: View(subscriber.id, subscriber.withhold, fields)
+            for subscriber in schemas.subscribers().values()
+        }
+        # The parts are the same in every subscriber's schema; any one gives their encoders.
+        some = next(iter(schemas.subscribers().values()))
+        parts = part_encoders(schemas.built(schemas.subscriber_topic(some.id, some.nouns[0])))
+        self._encode = parts
+        self._planner = Planner(register, rules, lane, parts, self._views)
+        readers = {
+            noun.name: HeadReader(schemas.built(noun.topic)) for noun in schemas.nouns().values()
+        }
+        self._reader = reader or (lambda _prefix, noun: readers[noun])
+        self._revision = self._planner.revision()
+        self._heads = Heads()
+        self._slot = slot
+        self._hub = b""
+
+    # State of input partitions
+
+    def open(self, topic: str, partition: int) -> _Partition:
+        """Begin an input partition with empty state."""
+        noun = self._topics[topic]
+        fresh = _Partition(noun, Window(noun.window_s * 1000), LastStates())
+        self._partitions[topic, partition] = fresh
+        return fresh
+
+    def state(self, topic: str, partition: int) -> _Partition:
+        """State of an input partition."""
+        return self._partitions[topic, partition]
+
+    def close(self, topic: str, partition: int) -> None:
+        """Forget an input partition."""
+        self._partitions.pop((topic, partition), None)
+
+    def commit(self) -> None:
+        """The open transaction was committed."""
+        for each in self._partitions.values():
+            each.window.commit()
+            each.states.commit()
+            each.tally = Tally()
+
+    def rollback(self) -> None:
+        """The open transaction was rolled back."""
+        for each in self._partitions.values():
+            each.window.rollback()
+            each.states.rollback()
+            each.tally = Tally()
+
+    # Records
+
+    def handle(
+        self,
+        topic: str,
+        partition: int,
+        arrivals: Sequence[Arrival],
+        *,
+        now_us: int,
+        emit: Emit,
+        refuse: Callable[[Arrival, RecordError], None],
+    ) -> None:
+        """Decide on records of one input partition, in their order."""
+        state = self._partitions[topic, partition]
+        if self._revision != self._planner.revision():
+            self._revision = self._planner.revision()
+            for each in self._partitions.values():
+                each.plans.clear()
+        elif len(state.plans) > _PLANS_MAX:
+            state.plans.clear()
+        self._heads.trim()
+        self._hub = self._encode["hub"]({"processed_at": now_us, "slot": self._slot})
+        handle = self._occurrence if state.noun.family == "occurrence" else self._state
+        for arrival in arrivals:
+            try:
+                handle(arrival, state, emit)
+            except RecordError as error:
+                refuse(arrival, error)
+            except (IndexError, KeyError, ValueError, TypeError, OverflowError) as error:
+                # Bytes that are no event of this hub.
+                refuse(arrival, RecordError(f"not a canonical event: {error!r}", code="not-avro"))
+
+    def _occurrence(self, arrival: Arrival, state: _Partition, emit: Emit) -> None:
+        """One plate read, detection or violation: spliced, not decoded."""
+        value, key = arrival.value(), arrival.key()
+        if not value or not key or value[0]:
+            raise RecordError("a record without key, value or framing", code="not-framed")
+        appended_ms = arrival.timestamp()[1]
+        source, names, minute, place_us, kind = self._heads.read(value, key)
+        if not state.window.first(value[EVENT_ID], appended_ms):
+            state.tally.add(source, minute, "duplicate")
+            return
+        name = (names, value[_STATUS_AND_SEVERITY], kind)
+        plan = state.plans.get(name)
+        try:
+            if (
+                plan is None
+                or not plan.low_us <= place_us < plan.high_us - COARSE_US
+                or not plan.from_us <= appended_ms * 1000 < plan.to_us
+            ):
+                noun = state.noun.name
+                header = self._header(value, noun)
+                plan = state.plans[name] = self._planner.plan(header, noun, appended_ms * 1000)
+            if plan.targets:
+                self._deliver(arrival, state, plan, value, key, emit)
+        except Exception:
+            # Else the event could not be sent again once what was wrong is mended.
+            state.window.forget_last()
+            raise
+        if plan.targets:
+            state.tally.add(source, minute, "delivered", len(plan.targets))
+        else:
+            state.tally.add(source, minute, "dropped")
+
+    def _state(self, arrival: Arrival, state: _Partition, emit: Emit) -> None:
+        """One signal state, situation, alert …: compared with the last of its subject."""
+        value, key = arrival.value(), arrival.key()
+        if value is None or key is None or len(value) <= VARIABLE or value[0]:
+            raise RecordError("a record without key, value or framing", code="not-framed")
+        noun = state.noun
+        if self._frames(value[:PREFIX_LENGTH], noun.name) is None:
+            value, cut = self._recode(value, noun.name)
+        else:
+            cut = Cut(*self._cut(arrival, value, noun.name))
+        reader = self._reader(value[:PREFIX_LENGTH], noun.name)
+        header = reader.header(value)
+        source = header["source_id"]
+        minute = minute_of(micros(header["received_at"]))
+        plan = self._planner.plan(header, noun.name, arrival.timestamp()[1] * 1000)
+        verdict = state.states.decide(_report(value, header, cut, reader, noun.name))
+        if verdict.word is not Word.DELIVER:
+            outcome = "duplicate" if verdict.word is Word.REPEAT else "superseded"
+            state.tally.add(source, minute, outcome)
+            return
+        value = b"".join(
+            (
+                value[: SUBJECT_ID.start],
+                verdict.subject,
+                bytes((verdict.lifecycle << 1,)),
+                value[LIFECYCLE + 1 :],
+            )
+        )
+        if plan.targets:
+            self._deliver(arrival, state, plan, value, key, emit, cut)
+            state.tally.add(source, minute, "delivered", len(plan.targets))
+        else:
+            state.tally.add(source, minute, "dropped")
+
+    def _deliver(  # noqa: PLR0917 - a call by position in the hot path
+        self,
+        arrival: Arrival,
+        state: _Partition,
+        plan: Plan,
+        value: bytes,
+        key: bytes,
+        emit: Emit,
+        cut: tuple[int, int, int, int] | None = None,
+    ) -> None:
+        """Write the record to each target, as its view shows it."""
+        noun = state.noun.name
+        frames = self._frames(value[:PREFIX_LENGTH], noun)
+        if frames is None:
+            value, cut = self._recode(value, noun)
+            frames = self._frames(value[:PREFIX_LENGTH], noun) or {}
+        start, end, present, check = cut or self._cut(arrival, value, noun)
+        whole = value[PREFIX_LENGTH:]
+        for target in plan.targets:
+            if not target.masks or not present:
+                shown = whole
+            elif target.masks_all:
+                shown = value[PREFIX_LENGTH:start] + _EMPTY_RESTRICTED + value[end:]
+            else:
+                reader = self._reader(value[:PREFIX_LENGTH], noun)
+                restricted = reader.restricted(value, Cut(start, end, present, check))
+                kept = self._encode["restricted"](target.view.kept(restricted))
+                shown = value[PREFIX_LENGTH:start] + kept + value[end:]
+            tail = target.tails.get(present) or target.tail(present)
+            emit(target.topic, frames[target.subscriber] + shown + tail + self._hub, key)
+
+    def _cut(self, arrival: Arrival, value: bytes, noun: str) -> tuple[int, int, int, int]:
+        """Where `restricted` stands: from the record's header, else by decoding."""
+        for name, data in arrival.headers() or ():
+            if name == "cut" and data and len(data) == CUT.size:
+                cut: tuple[int, int, int, int] = CUT.unpack(data)
+                # Another record's cut, or damaged bytes: neither is spliced.
+                if cut[3] == crc32(value[VARIABLE:]):
+                    return cut
+        return self._reader(value[:PREFIX_LENGTH], noun).cut(value)
+
+    def _header(self, value: bytes, noun: str) -> dict[str, Any]:
+        """The header, whatever version the record is of."""
+        if self._frames(value[:PREFIX_LENGTH], noun) is None:
+            value, _ = self._recode(value, noun)
+        return self._reader(value[:PREFIX_LENGTH], noun).header(value)
+
+
+def _report(
+    value: bytes, header: Mapping[str, Any], cut: Cut, reader: HeadReader, noun: str
+) -> Report:
+    """What the last-state step needs of an event."""
+    version = header["native_version"] or ""
+    chained = noun == "alert"
+    references = reader.body(value, cut)["references"] if chained else ()
+    return Report(
+        event_id=value[EVENT_ID],
+        subject=value[SUBJECT_ID],
+        lifecycle=value[LIFECYCLE] >> 1,
+        effective_us=place_time(header),
+        version=int(version) if version.isdecimal() and len(version) < 19 else -1,
+        digest=_digest(value, header, cut),
+        chained=chained,
+        references=tuple(each["subject_id"] for each in references),
+    )
+
+
+def _digest(value: bytes, header: Mapping[str, Any], cut: Cut) -> bytes:
+    """Digest of what a state says: no times of the report, no ids, no remarks on quality."""
+    position = header["position"] or {}
+    return hashlib.blake2b(
+        b"\0".join(
+            (
+                value[LIFECYCLE:TIME_QUALITY],
+                header["kind"].encode(),
+                repr((position.get("lat"), position.get("lon"))).encode(),
+                value[cut.start :],
+            )
+        ),
+        digest_size=16,
+    ).digest()
