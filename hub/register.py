@@ -1,0 +1,239 @@
+"""The device register: from the city's CSV to `device.v1`, checked, compared and written.
+
+One line per name of a device: columns are the fields of `schemas/avro/device.avsc`, and
+`source_id`, `device_ref` in place of its list of aliases. Lines with the same `device_id` and
+`valid_from` are one entry. Times are RFC 3339 with an offset, or a date (its start in Hanoi).
+"""
+
+import csv
+import difflib
+import io
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import schemas
+from hub.config import Config
+from hub.errors import PayloadError
+from hub.registry import Registry
+from hub.render import rfc3339
+
+__all__ = ["TOPIC", "Diff", "check", "compare", "moment", "publish", "read_csv", "record_key"]
+
+TOPIC = "device.v1"
+HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
+_ALIAS = ("source_id", "device_ref")
+_REQUIRED = ("device_id", "valid_from")
+_RANGES = {"lat": (-90.0, 90.0), "lon": (-180.0, 180.0), "heading_deg": (0.0, 360.0)}
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_FOREVER = datetime.max.replace(tzinfo=UTC)
+
+
+def moment(text: str) -> datetime:
+    """An RFC 3339 time, or a date at its start in Hanoi, in UTC; else `ValueError`."""
+    try:
+        if len(text) == len("2026-03-01"):
+            return datetime.combine(date.fromisoformat(text), time(), HANOI).astimezone(UTC)
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise ValueError(f"{text!r} is no time: write 2026-03-01 or 2026-03-01T08:00:00+07:00")
+    return at.astimezone(UTC)
+
+
+def record_key(device: Mapping[str, Any]) -> bytes:
+    """Key of an entry on `device.v1`."""
+    return f"{device['device_id']}@{rfc3339(device['valid_from'])}".encode()
+
+
+def read_csv(text: str, where: str = "register") -> list[dict[str, Any]]:
+    """The entries of a register, in the order of their first lines; refuses what contradicts."""
+    fields = {field["name"]: field for field in schemas.source("device")["fields"]}
+    reader = csv.reader(io.StringIO(unicodedata.normalize("NFC", text.removeprefix("\ufeff"))))
+    rows: list[tuple[int, dict[str, Any]]] = []
+    columns: list[str] = []
+    try:
+        for cells in reader:
+            place = f"{where} line {reader.line_num}"
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not columns:
+                columns = _columns(cells, set(fields), place)
+            elif len(cells) != len(columns):
+                wrong = f"{len(cells)} cells, there are {len(columns)} columns"
+                raise _error(wrong, place, "check commas and quotes")
+            else:
+                texts = dict(zip(columns, (cell.strip() for cell in cells), strict=True))
+                rows.append((reader.line_num, _entry(texts, fields, place)))
+    except csv.Error as error:
+        raise _error(
+            f"not CSV: {error}", f"{where} line {reader.line_num}", "correct it"
+        ) from error
+    if not columns:
+        raise _error("it is empty", where, f"begin with a line of columns: {', '.join(_REQUIRED)}…")
+    found = _merged(rows, where)
+    check(found, where)
+    return found
+
+
+def _columns(cells: Sequence[str], fields: set[str], where: str) -> list[str]:
+    columns = [cell.strip() for cell in cells]
+    known = (fields - {"aliases"}) | set(_ALIAS)
+    for name in columns:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            fix = f"did you mean {near[0]}?" if near else f"use {', '.join(sorted(known))}"
+            raise _error(f"unknown column {name!r}", where, fix)
+    for name in _REQUIRED:
+        if name not in columns:
+            raise _error(f"there is no column {name!r}", where, "add it")
+    if len(set(columns)) != len(columns):
+        raise _error("a column is there twice", where, "remove one")
+    if ("source_id" in columns) != ("device_ref" in columns):
+        raise _error("source_id and device_ref belong together", where, "add the other one")
+    return columns
+
+
+def _merged(rows: Iterable[tuple[int, dict[str, Any]]], where: str) -> list[dict[str, Any]]:
+    """Lines of one entry as one entry, with all its names."""
+    entries: dict[tuple[str, datetime], tuple[int, dict[str, Any]]] = {}
+    for line, row in rows:
+        first, entry = entries.setdefault((row["device_id"], row["valid_from"]), (line, row))
+        for name, value in row.items():
+            if name != "aliases" and entry[name] != value:
+                wrong = f"{value!r}, but {entry[name]!r} in line {first} for the same entry"
+                raise _error(wrong, f"{where} line {line}, column {name}", "make them equal")
+        entry["aliases"] += [each for each in row["aliases"] if each not in entry["aliases"]]
+    return [entry for _, entry in entries.values()]
+
+
+def _aliases(texts: Mapping[str, str], place: str) -> list[dict[str, str]]:
+    alias = {name: texts.get(name, "") for name in _ALIAS}
+    if not any(alias.values()):
+        return []
+    if not _NAME.fullmatch(alias["source_id"]):
+        raise _error("no name of a source", f"{place}, column source_id", "name the source")
+    if not alias["device_ref"]:
+        fix = "write how the source names the device"
+        raise _error("empty", f"{place}, column device_ref", fix)
+    return [alias]
+
+
+def _entry(texts: Mapping[str, str], fields: Mapping[str, Any], place: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name == "aliases":
+            entry[name] = _aliases(texts, place)
+            continue
+        text = texts.get(name, "")
+        try:
+            entry[name] = _value(field, text) if text else _empty(field)
+        except ValueError as error:
+            raise _error(str(error), f"{place}, column {name}", "correct the cell") from error
+    if (entry["lat"] is None) != (entry["lon"] is None):
+        raise _error("only one of lat and lon is given", place, "give both or none")
+    if entry["valid_to"] is not None and entry["valid_to"] <= entry["valid_from"]:
+        wrong = "the entry ends before it begins"
+        raise _error(wrong, f"{place}, column valid_to", "make it later than valid_from")
+    return entry
+
+
+def _empty(field: Mapping[str, Any]) -> Any:
+    if "default" not in field:
+        raise ValueError("empty, and it must be given")
+    return field["default"]
+
+
+def _value(field: Mapping[str, Any], text: str) -> Any:
+    """A cell as its field's type; `ValueError` says what is expected."""
+    if len(text) > 500 or any(unicodedata.category(letter) == "Cc" for letter in text):
+        raise ValueError("longer than 500 characters, or with control characters")
+    type_ = field["type"]
+    if isinstance(type_, list):
+        type_ = next(branch for branch in type_ if branch != "null")
+    if isinstance(type_, dict) and type_.get("logicalType") == "timestamp-micros":
+        return moment(text)
+    if isinstance(type_, dict) and type_["type"] == "enum":
+        if text.upper() not in type_["symbols"]:
+            raise ValueError(f"{text!r} is none of {', '.join(type_['symbols'])}")
+        return text.upper()
+    if type_ in ("int", "long"):
+        return _number(int, text, "a whole number")
+    if type_ == "double":
+        number = _number(float, text, "a number with a decimal point")
+        low, high = _RANGES.get(field["name"], (-1e9, 1e9))
+        if not low <= number <= high:
+            raise ValueError(f"{text} is not between {low:g} and {high:g}")
+        return number
+    return text
+
+
+def _number(kind: type[int] | type[float], text: str, wanted: str) -> Any:
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not {wanted}") from error
+
+
+def check(devices: Iterable[Mapping[str, Any]], where: str = "register") -> None:
+    """Refuse two entries that would answer to the same name at the same time."""
+    by_alias: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for device in devices:
+        for alias in device["aliases"]:
+            by_alias.setdefault((alias["source_id"], alias["device_ref"]), []).append(device)
+    for (source_id, ref), found in by_alias.items():
+        found.sort(key=lambda device: device["valid_from"])
+        for before, after in pairwise(found):
+            if after["valid_from"] < (before["valid_to"] or _FOREVER):
+                raise _error(
+                    f"{source_id}/{ref} is {before['device_id']} from "
+                    f"{rfc3339(before['valid_from'])} and {after['device_id']} from "
+                    f"{rfc3339(after['valid_from'])} at the same time",
+                    where,
+                    "give the earlier entry a valid_to",
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """What an import would do to the entries that are there."""
+
+    added: tuple[dict[str, Any], ...]
+    changed: tuple[tuple[dict[str, Any], tuple[str, ...]], ...]
+    """New entries with the names of the fields that differ."""
+    unchanged: int
+
+
+def compare(held: Mapping[bytes, Mapping[str, Any]], new: Iterable[dict[str, Any]]) -> Diff:
+    """What is new, what differs and in which fields; refuses what contradicts the rest."""
+    added, changed, unchanged = [], [], 0
+    merged: dict[bytes, Mapping[str, Any]] = dict(held)
+    for device in new:
+        key = record_key(device)
+        before, merged[key] = held.get(key), device
+        if before is None:
+            added.append(device)
+        elif names := tuple(name for name in device if device[name] != before.get(name)):
+            changed.append((device, names))
+        else:
+            unchanged += 1
+    check(merged.values(), "register after the import")
+    return Diff(tuple(added), tuple(changed), unchanged)
+
+
+def publish(config: Config, registry: Registry, devices: Iterable[Mapping[str, Any]]) -> int:
+    """Write entries to `device.v1` and wait for all replicas; how many."""
+    # Reading a register needs no broker, so the client library is loaded only here.
+    from hub import tables
+
+    return tables.publish(config, registry, TOPIC, {record_key(each): each for each in devices})
+
+
+def _error(what: str, where: str, fix: str) -> PayloadError:
+    return PayloadError(what, code="register", path=where, fix=fix)
