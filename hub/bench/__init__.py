@@ -1,0 +1,1 @@
+"""Benchmarks: what the stages cost, as ratios to what the client library can do, in one run."""

@@ -1,0 +1,218 @@
+"""`hub connector list|try|test`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hub.cli.common import (
+    Commands,
+    command,
+    group,
+    json_option,
+    name_of,
+    pairs,
+    read_input,
+    table,
+    time_of,
+)
+
+if TYPE_CHECKING:
+    from hub.connector import Connector
+    from hub.testing import Sample
+
+__all__ = ["add"]
+
+
+def add(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    connectors = group(
+        commands,
+        "connector",
+        help_="list, try and test connectors",
+        example="hub connector try cap alert.xml",
+    )
+    listed = command(
+        connectors, "list", _list, help_="the connectors of this hub", example="hub connector list"
+    )
+    json_option(listed)
+    _add_try(connectors)
+    tested = command(
+        connectors,
+        "test",
+        _test,
+        help_="run the conformance kit over a connector's recorded payloads",
+        example="hub connector test cap --samples tests/samples/cap",
+    )
+    tested.add_argument("name", metavar="NAME", help="connector")
+    tested.add_argument(
+        "--samples", type=Path, metavar="DIR", help="payloads (default: tests/samples/NAME)"
+    )
+    tested.add_argument(
+        "--update", action="store_true", help="write the expected outcomes as they are now"
+    )
+    json_option(tested)
+
+
+def _add_try(connectors: "Commands[argparse.ArgumentParser]") -> None:
+    tried = command(
+        connectors,
+        "try",
+        _try,
+        help_="print what a connector makes of payloads; writes nothing",
+        example="hub connector try hikvision_isapi event.xml --set zone=Asia/Bangkok",
+        description="One JSON line an outcome: an event, a rejection, or nothing and why.\n"
+        "Exit code 1 when anything was rejected.",
+    )
+    tried.add_argument("name", metavar="NAME", help="connector")
+    tried.add_argument("files", nargs="+", metavar="FILE", help="payload; - for standard input")
+    tried.add_argument("--content-type", metavar="CT", help="default: guessed from the file")
+    tried.add_argument("--received-at", metavar="T", help="RFC 3339 with offset (default: now)")
+    tried.add_argument("--source-id", default="dry-run", metavar="ID", help="default: dry-run")
+    tried.add_argument(
+        "--meta",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="what the transport knows: mqtt_topic, path, header.<name>",
+    )
+    tried.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="options",
+        metavar="KEY=VALUE",
+        help="an option of the source: zone=Asia/Bangkok",
+    )
+    # The output is JSON anyway; taken so that scripts may say it to every command.
+    json_option(tried)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from hub.discovery import connectors
+    from hub.render import json_line
+
+    rows = [("name", "lane", "emits", "title", "module")]
+    for each in connectors().values():
+        module = each.parse.__module__
+        if arguments.json:
+            print(
+                json_line(
+                    {
+                        "name": each.name,
+                        "title": each.title,
+                        "version": each.version,
+                        "lane": each.lane,
+                        "emits": each.emits,
+                        "options": _options(each),
+                        "module": module,
+                    }
+                )
+            )
+        rows.append((each.name, each.lane, ", ".join(each.emits), each.title, module))
+    if not arguments.json:
+        print(table(rows))
+        print("\noptions:")
+        for each in connectors().values():
+            for option in _options(each):
+                print(f"  {each.name}: {option['name']} = {option['default']!r}: {option['text']}")
+    return 0
+
+
+def _options(connector: "Connector") -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "default": None
+            if field.is_required()
+            else field.get_default(call_default_factory=True),
+            "text": field.description or "",
+        }
+        for name, field in connector.options.model_fields.items()
+    ]
+
+
+def _try(arguments: argparse.Namespace) -> int:
+    from hub.discovery import connector
+    from hub.render import json_line
+    from hub.testing import dry_run, lines, options_of
+
+    found = connector(arguments.name)
+    name_of(arguments.source_id, option="--source-id")
+    options = _typed(found, pairs(arguments.options, option="--set"))
+    options_of(found, options, where="--set")
+    # Read all first: a missing file is wrong use, not half an answer.
+    samples = [_sample(name, arguments, options) for name in arguments.files]
+    rejected = False
+    for sample in samples:
+        for line in lines(sample.name, dry_run(found, sample)):
+            rejected = rejected or "rejected" in line
+            print(json_line(line))
+    return 1 if rejected else 0
+
+
+def _sample(name: str, arguments: argparse.Namespace, options: Mapping[str, Any]) -> "Sample":
+    from hub.testing import Sample, content_type_of
+
+    body = read_input(name)
+    return Sample(
+        name=name,
+        body=body,
+        content_type=arguments.content_type or content_type_of(name, body),
+        received_at=(
+            time_of(arguments.received_at, option="--received-at")
+            if arguments.received_at
+            else datetime.now(UTC)
+        ),
+        source_id=arguments.source_id,
+        meta=pairs(arguments.meta, option="--meta"),
+        options=options,
+    )
+
+
+def _typed(connector: "Connector", values: Mapping[str, str]) -> dict[str, Any]:
+    """Texts as they are, except where an option is a list or an object: those as JSON."""
+    typed: dict[str, Any] = {}
+    for key, text in values.items():
+        field = connector.options.model_fields.get(key)
+        typed[key] = text
+        if field is not None and field.annotation is not str and text[:1] in ("[", "{"):
+            try:
+                typed[key] = json.loads(text)
+            except ValueError:
+                continue  # the option's own check says what it wants
+    return typed
+
+
+def _test(arguments: argparse.Namespace) -> int:
+    from hub.discovery import connector
+    from hub.render import json_line
+    from hub.testing import check_connector, dry_run, lines, samples_in, update_expected
+
+    found = connector(arguments.name)
+    folder = arguments.samples or Path("tests") / "samples" / arguments.name
+    samples = samples_in(folder)
+    if arguments.update:
+        changed = update_expected(found, folder)
+        print(f"{changed} of {len(samples)} expected files written", file=sys.stderr)
+    problems = check_connector(found, folder)
+    broken = {problem.sample for problem in problems}
+    rows: list[tuple[str, ...]] = [("sample", "events", "rejected", "nothing", "result")]
+    for sample in samples:
+        outcomes = list(lines(sample.name, dry_run(found, sample)))
+        counts = [
+            sum(word in line for line in outcomes) for word in ("event", "rejected", "nothing")
+        ]
+        result = "✗" if sample.name in broken else "✓"
+        rows.append((sample.name, *(str(count) for count in counts), result))
+    if arguments.json:
+        for each in problems:
+            print(json_line({"sample": each.sample, "rule": each.rule, "text": each.text}))
+    else:
+        print(table(rows))
+        for problem in problems:
+            print(f"✗ {problem}")
+    return 1 if problems else 0

