@@ -1,0 +1,96 @@
+import pytest
+
+from hub.config import load
+from hub.errors import ConfigError
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(text):
+        path = tmp_path / "hub.toml"
+        path.write_text(text, "utf-8")
+        return path
+
+    return written
+
+
+def test_an_empty_configuration_is_valid_and_frozen():
+    config = load(None, {})
+    assert config.kafka.replication_factor == 3
+    with pytest.raises(ValueError, match="frozen"):
+        config.slot = "x"
+
+
+def test_variables_win_over_the_file(write):
+    path = write('[kafka]\nbootstrap = "a:1"\n[ingest]\nport = 1\n')
+    config = load(path, {"HUB_KAFKA_BOOTSTRAP": "b:2", "HUB_INGEST_PORT": "8081"})
+    assert (config.kafka.bootstrap, config.ingest.port) == ("b:2", 8081)
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "what"),
+    [
+        ("nonsense = 1", "hub.toml: nonsense", "unknown key"),
+        ("[kafka]\nbootstrapp = 'x'", "kafka.bootstrapp", "unknown key"),
+        ("[ingest]\nport = 70000", "ingest.port", "less than or equal to 65535"),
+        ("[source.a]\nlane = 'fast'", "source.a", "Field required"),
+        ("[source.'a b']\nconnector = 'cap'", "source.a b", "pattern"),
+        ("[source.a]\nconnector = 'cap'\nshard = 'colour'", "source.a.shard", "pattern"),
+        ("x =", "hub.toml", "not TOML"),
+    ],
+)
+def test_an_error_names_file_key_and_what_is_expected(write, text, where, what):
+    with pytest.raises(ConfigError) as caught:
+        load(write(text), {})
+    assert where in str(caught.value)
+    assert what in str(caught.value)
+    assert caught.value.fix
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="can't read it") as caught:
+        load(tmp_path / "nope.toml", {})
+    assert "nope.toml" in str(caught.value)
+
+
+def test_the_id_key_comes_from_the_environment_or_a_file_and_is_never_shown(tmp_path):
+    secret = tmp_path / "key"
+    secret.write_text(f"{KEY}\n")
+    for environment in ({"HUB_ID_KEY": KEY}, {"HUB_ID_KEY_FILE": str(secret)}):
+        config = load(None, environment)
+        assert config.site_key() == KEY.encode()
+        assert KEY not in repr(config)
+        assert KEY not in str(config)
+
+
+@pytest.mark.parametrize("environment", [{}, {"HUB_ID_KEY": "short"}])
+def test_a_missing_or_short_id_key_is_refused(environment):
+    with pytest.raises(ConfigError, match="missing or shorter") as caught:
+        load(None, environment).site_key()
+    assert "short" not in caught.value.where
+
+
+def test_a_key_file_that_can_not_be_read_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="can't read the id key"):
+        load(None, {"HUB_ID_KEY_FILE": str(tmp_path / "none")})
+
+
+def test_a_secret_in_the_file_is_refused_without_being_shown(write):
+    with pytest.raises(ConfigError, match="no place in the configuration file") as caught:
+        load(write(f'id_key = "{KEY}"'), {})
+    assert KEY not in str(caught.value)
+
+
+def test_a_source_gives_its_connector_zone_and_options(write):
+    text = '[source.a]\nconnector = "x"\nzone = "Asia/Bangkok"\noptions = { mode = "m" }\n'
+    source = load(write(text), {}).source["a"]
+    assert source.connector_options() == {
+        "zone": "Asia/Bangkok", "area_scheme": "", "mode": "m",
+    }  # fmt: skip
+
+
+def test_evidence_is_a_folder_of_the_data_unless_named(write):
+    assert load(write('data = "d"'), {}).evidence() == "d/evidence"
+    assert load(None, {"HUB_EVIDENCE_URL": "s3://b"}).evidence() == "s3://b"

@@ -1,0 +1,135 @@
+from datetime import UTC, datetime
+
+import pytest
+
+import schemas
+from hub import register
+from hub.codec import RecordCodec
+from hub.errors import PayloadError
+
+HEAD = "device_id,valid_from,valid_to,source_id,device_ref,name,lat,lon,state,lane"
+JULY = datetime(2025, 6, 30, 17, tzinfo=UTC)
+
+
+def read(*lines, head=HEAD):
+    return register.read_csv("\n".join([head, *lines]), "devices.csv")
+
+
+def refusal(*lines, head=HEAD):
+    with pytest.raises(PayloadError) as caught:
+        read(*lines, head=head)
+    return str(caught.value)
+
+
+def test_a_line_becomes_an_entry_with_every_field_of_the_schema():
+    (device,) = read("cam-1,2025-07-01,,kim-ma,mac/1,Camera Kim Mã,21.03,105.81,active,2")
+    assert set(device) == {field["name"] for field in schemas.source("device")["fields"]}
+    assert (device["valid_from"], device["valid_to"]) == (JULY, None)
+    assert (device["state"], device["lane"], device["lat"]) == ("ACTIVE", 2, 21.03)
+    codec = RecordCodec(schemas.built("device.v1"), 1)
+    assert codec.decode(codec.encode(device)) == device
+
+
+def test_lines_of_one_entry_merge_and_keep_every_name():
+    (device,) = read(
+        "cam-1,2025-07-01,,kim-ma,mac/1,Camera,,,,",
+        "",
+        "cam-1,2025-07-01T00:00:00+07:00,,vms,77,Camera,,,,",
+        "cam-1,2025-07-01,,vms,77,Camera,,,,",
+    )
+    assert device["aliases"] == [
+        {"source_id": "kim-ma", "device_ref": "mac/1"},
+        {"source_id": "vms", "device_ref": "77"},
+    ]
+
+
+def test_text_is_normalised_and_a_byte_order_mark_is_skipped():
+    text = "\ufeff" + HEAD + "\ncam-1,2025-07-01,,,,Kim Ma\u0303,,,,\n"
+    assert register.read_csv(text)[0]["name"] == "Kim M\u00e3"
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "what"),
+    [
+        (",2025-07-01,,,,,,,,", "device_id", "empty"),
+        ("cam-1,1/7/2025,,,,,,,,", "valid_from", "is no time"),
+        ("cam-1,2025-07-01T08:00:00,,,,,,,,", "valid_from", "is no time"),
+        ("cam-1,2025-07-01,2025-06-01,,,,,,,", "valid_to", "ends before"),
+        ("cam-1,2025-07-01,,,,,91,105,,", "lat", "not between"),
+        ('cam-1,2025-07-01,,,,,"21,03",105,,', "lat", "decimal point"),
+        ("cam-1,2025-07-01,,,,,nan,105,,", "lat", "not between"),
+        ("cam-1,2025-07-01,,,,,,,broken,", "state", "none of UNKNOWN"),
+        ("cam-1,2025-07-01,,,,,,,,two", "lane", "whole number"),
+        ("cam-1,2025-07-01,,no source,1,,,,,", "source_id", "no name"),
+        ("cam-1,2025-07-01,,kim-ma,,,,,,", "device_ref", "empty"),
+    ],
+)
+def test_a_wrong_cell_is_named_by_line_and_column(line, column, what):
+    text = refusal("cam-0,2025-07-01,,,,,,,,", line)
+    assert f"devices.csv line 3, column {column}" in text
+    assert what in text
+
+
+def test_a_line_of_another_length_is_named():
+    assert "devices.csv line 2: 2 cells, there are 10 columns" in refusal("cam-1,2025-07-01")
+
+
+def test_half_a_position_is_refused():
+    assert "only one of lat and lon" in refusal("cam-1,2025-07-01,,,,,21.0,,,")
+
+
+@pytest.mark.parametrize(
+    ("head", "what"),
+    [
+        ("device_id,valid_from,nameee", "did you mean name?"),
+        ("device_id,name", "no column 'valid_from'"),
+        ("device_id,valid_from,name,name", "there twice"),
+        ("device_id,valid_from,source_id", "belong together"),
+    ],
+)
+def test_wrong_columns_are_refused(head, what):
+    assert what in refusal(head=head)
+
+
+def test_an_empty_file_says_what_to_begin_with():
+    with pytest.raises(PayloadError, match="begin with a line of columns"):
+        register.read_csv("")
+
+
+def test_lines_of_one_entry_that_differ_are_refused():
+    text = refusal("cam-1,2025-07-01,,,,One,,,,", "cam-1,2025-07-01,,,,Two,,,,")
+    assert "line 3, column name: 'Two', but 'One' in line 2" in text
+
+
+def test_one_name_for_two_devices_at_the_same_time_is_refused():
+    text = refusal("cam-1,2025-07-01,,vms,7,,,,,", "cam-2,2026-01-01,,vms,7,,,,,")
+    assert "vms/7 is cam-1" in text
+    assert "valid_to" in text
+
+
+def test_a_name_may_pass_to_another_device_when_the_first_has_ended():
+    assert len(read("cam-1,2025-07-01,2026-01-01,vms,7,,,,,", "cam-2,2026-01-01,,vms,7,,,,,")) == 2
+
+
+def test_the_difference_names_new_and_changed_entries_and_fields():
+    held = {
+        register.record_key(each): each
+        for each in read("cam-1,2025-07-01,,vms,1,One,,,,", "cam-2,2025-07-01,,vms,2,Two,,,,")
+    }
+    diff = register.compare(
+        held,
+        read(
+            "cam-1,2025-07-01,,vms,1,One,,,,",
+            "cam-2,2025-07-01,,vms,2,Zwei,,,,",
+            "cam-3,2025-07-01,,vms,3,Three,,,,",
+        ),
+    )
+    assert [each["device_id"] for each in diff.added] == ["cam-3"]
+    assert [(each["device_id"], names) for each, names in diff.changed] == [("cam-2", ("name",))]
+    assert diff.unchanged == 1
+
+
+def test_an_import_that_contradicts_what_is_there_is_refused():
+    held = {register.record_key(each): each for each in read("cam-1,2025-07-01,,vms,1,,,,,")}
+    with pytest.raises(PayloadError, match="after the import"):
+        register.compare(held, read("cam-9,2026-01-01,,vms,1,,,,,"))
