@@ -1,0 +1,319 @@
+"""The READMEs do what they say: their blocks are run in order, as a reader would.
+
+A `bash` block is run, an `sh` block names targets of the Makefile, a `json` block shows part of
+what the block before it prints, a block without a language shows words of it.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from hub.cli import main
+from hub.discovery import connectors
+from hub.engine import failpoint
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = (
+    "README.md",
+    "CHANGELOG.md",
+    ".github/CONTRIBUTING.md",
+    "connectors/README.md",
+    "ops/README.md",
+)
+# What confluent_kafka.schema_registry imports beside what the hub itself needs.
+DESERIALIZER_NEEDS = ("authlib", "cachetools", "httpx2")
+UP_S = 180
+
+
+class Block(NamedTuple):
+    """A fenced block; `name` counts within its document."""
+
+    name: str
+    language: str
+    text: str
+
+
+def blocks(document: str) -> list[Block]:
+    text = (ROOT / document).read_text("utf-8")
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [
+        Block(f"{number}-{language or 'output'}", language, body)
+        for number, (language, body) in enumerate(found, 1)
+    ]
+
+
+README = blocks("README.md")
+# Not run: the picture, the Makefile's targets (checked below) and what `make demo` prints.
+SHOWN = README[3:]
+
+
+@dataclass
+class Reader:
+    """Someone who types the blocks into one shell in the repository's folder."""
+
+    folder: Path
+    environment: dict[str, str]
+    printed: str = ""
+    site: subprocess.Popen[str] | None = None
+    files: list[Any] = field(default_factory=list)
+
+    def bash(self, text: str, *, expected: int = 0) -> None:
+        state = self.folder / "exported"
+        load = f". {state}\n" if state.exists() else ""
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", f"{load}{text}\nexport -p > {state}"],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        self.printed = done.stdout
+        assert done.returncode == expected, f"{text}\n{done.stdout}\n{done.stderr}"
+
+    def python(self, text: str) -> None:
+        file = self.folder / "example.py"
+        file.write_text(text)
+        self.bash(f"{sys.executable} {file}")
+
+    def up(self, text: str) -> None:
+        """Start what runs until it is stopped, and wait until it says that it runs."""
+        log = self.folder / "up.log"
+        self.files.append(log.open("w"))
+        self.site = subprocess.Popen(
+            ["bash", "-c", f"exec {text}"],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=self.files[-1],
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        deadline = time.monotonic() + UP_S
+        while "running;" not in log.read_text():
+            assert self.site.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
+        self.printed = log.read_text()
+
+    def close(self) -> None:
+        if self.site is not None and self.site.poll() is None:
+            self.site.send_signal(signal.SIGINT)
+            try:
+                self.site.wait(60)
+            except subprocess.TimeoutExpired:
+                self.site.kill()
+                self.site.wait()
+        for file in self.files:
+            file.close()
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment without settings of ours, with this Python's commands first."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("HUB_")}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+    return {**kept, "PATH": path, **more}
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "tests").symlink_to(ROOT / "tests")
+    found = Reader(folder, environment())
+    yield found
+    found.close()
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("block", SHOWN, ids=lambda block: block.name)
+def test_the_readme_does_what_it_says(reader: Reader, block: Block) -> None:
+    match block.language:
+        case "bash" if " up " in block.text:
+            reader.up(block.text)
+        case "bash":
+            reader.bash(block.text)
+        case "python":
+            missing = [name for name in DESERIALIZER_NEEDS if not importlib.util.find_spec(name)]
+            if missing:
+                pytest.skip(f"confluent_kafka.schema_registry needs {', '.join(missing)}")
+            reader.python(block.text)
+            assert re.fullmatch(r"[0-9a-f-]{36} vehicle\.passage 29A12345\n", reader.printed)
+        case "json":
+            wanted = json.loads(block.text)
+            lines = [json.loads(line) for line in reader.printed.splitlines()]
+            assert any(holds(line, wanted) for line in lines), reader.printed
+        case _:
+            words = set(re.findall(r"\b[a-z_]{2,}\b", block.text))
+            assert words <= set(re.findall(r"\b[a-z_]{2,}\b", reader.printed)), reader.printed
+
+
+def holds(whole: Any, part: Any) -> bool:
+    """Whether every key and value of the part stands in the whole."""
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(
+            key in whole and holds(whole[key], value) for key, value in part.items()
+        )
+    return bool(whole == part)
+
+
+def test_every_block_has_a_language_the_tests_know() -> None:
+    known = {
+        "README.md": {"sh", "bash", "python", "json", ""},
+        "connectors/README.md": {"bash", "python", "json", "toml"},
+    }
+    for document, languages in known.items():
+        assert {block.language for block in blocks(document)} <= languages, document
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_documents_name_only_targets_that_exist(document: str) -> None:
+    text = (ROOT / document).read_text("utf-8")
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:^|[`;] ?)make ([a-z][a-z-]*)", text, re.MULTILINE))
+    assert named <= targets
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document: str) -> None:
+    file = ROOT / document
+    for target in re.findall(r"\]\(([^)\s]+)\)", file.read_text("utf-8")):
+        path, _, anchor = target.partition("#")
+        if "://" in target:
+            continue
+        assert not path or (file.parent / path).exists(), target
+        headings = re.findall(
+            r"^#+ (.+)$",
+            (file.parent / path if path else file).read_text("utf-8") if anchor else "",
+            re.MULTILINE,
+        )
+        made = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+        assert not anchor or anchor in made, target
+
+
+def commands_in(document: str) -> Iterator[list[str]]:
+    """The words after `hub` of every command a document names, in its text and its blocks."""
+    text = re.sub(r"\\\n\s*", "", (ROOT / document).read_text("utf-8"))
+    in_text = re.findall(r"`(?:[A-Z_]+=\S+ )*hub ([^`]*)`", text)
+    in_blocks = re.findall(r"^(?:[^`\n]*\| )?hub (.*)$", text, re.MULTILINE)
+    for words in (command.split() for command in (*in_text, *in_blocks)):
+        yield words[2:] if words[:1] == ["--config"] else words
+
+
+def help_of(*words: str) -> str:
+    with redirect_stdout(StringIO()) as out, redirect_stderr(out):
+        main([*words, "--help"])
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_documents_name_only_commands_and_options_that_exist(document: str) -> None:
+    unknown = []
+    for words in commands_in(document):
+        if not words or not re.fullmatch("[a-z]+", words[0]):
+            continue  # the command itself, or an option of it
+        named = words[: 2 if "COMMAND" in help_of(words[0]).split("\n")[0] else 1]
+        shown = help_of(*named)
+        options = [word for word in words if re.fullmatch(r"--[a-z-]+", word)]
+        if not shown.startswith(f"usage: hub {' '.join(named)}") or "invalid choice" in shown:
+            unknown.append(" ".join(words))
+        unknown += [f"{' '.join(named)} {each}" for each in options if each not in shown]
+    assert unknown == []
+
+
+def test_the_failpoints_are_all_told() -> None:
+    text = (ROOT / ".github/CONTRIBUTING.md").read_text("utf-8")
+    assert [name for name in failpoint.NAMES if f"`{name}`" not in text] == []
+
+
+def test_every_section_that_an_error_points_to_is_there() -> None:
+    headings = set(
+        re.findall(r"^#+ (.+)$", (ROOT / "ops/README.md").read_text("utf-8"), re.MULTILINE)
+    )
+    named = {
+        section
+        for file in (ROOT / "hub").rglob("*.py")
+        for section in re.findall(r"'([^'\n]+)' in ops/README\.md", file.read_text("utf-8"))
+    }
+    assert named
+    assert named <= headings
+
+
+# connectors/README.md
+
+
+def table(document: str) -> dict[str, list[str]]:
+    """The rows of the first table whose first cell is a name in code, by that name."""
+    text = (ROOT / document).read_text("utf-8").split("\n\n## ")[0]
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| `")]
+    return {cells[0].strip(" `"): [cell.strip() for cell in cells] for cells in rows}
+
+
+def test_the_table_of_connectors_is_complete() -> None:
+    rows = table("connectors/README.md")
+    found = connectors()
+    assert list(rows) == sorted(found)
+    for name, (_, _, _, nouns, lane, options) in rows.items():
+        connector = found[name]
+        own = set(connector.options.model_fields) - {"zone", "area_scheme", "clock_tolerance_s"}
+        assert tuple(re.findall(r"`(\w+)`", nouns)) == connector.emits
+        assert lane == connector.lane
+        assert set(re.findall(r"`(\w+)`", options)) == own
+
+
+def test_the_table_of_helpers_is_complete() -> None:
+    text = (ROOT / "connectors/README.md").read_text("utf-8").split("## Shared helpers")[1]
+    modules = {path.stem for path in (ROOT / "connectors/_formats").glob("*.py")} - {"__init__"}
+    assert set(re.findall(r"^\| `(\w+)`", text, re.MULTILINE)) == modules
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """The example as a package of its own, installed by its entry point."""
+    sample, module, _, entry, _ = blocks("connectors/README.md")
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples/loops.json").write_text(sample.text)
+    (tmp_path / "example_loops.py").write_text(module.text)
+    installed = tmp_path / "example_loops-1.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: example-loops\nVersion: 1\n")
+    (installed / "entry_points.txt").write_text(
+        re.sub(r'\[project\.entry-points\."(.*)"\]', r"[\1]", entry.text).replace('"', "")
+    )
+    return tmp_path
+
+
+def test_the_example_connector_keeps_every_rule(package: Path) -> None:
+    _, _, commands, _, own_test = blocks("connectors/README.md")
+    tried, updated, tested = (f"{line}\n" for line in commands.text.splitlines())
+    at = Reader(package, environment(PYTHONPATH=str(package)))
+    at.bash(tried, expected=1)
+    first, second, third = (json.loads(line) for line in at.printed.splitlines())
+    assert first["event"]["body"]["vehicle_count"] == 12
+    assert second["event"]["body"]["speed_kmh"] is None
+    assert first["event"]["header"]["observed_at"] == "2026-03-01T01:14:00.000000Z"
+    assert third["rejected"]["path"] == "[2]/lane"
+    at.bash(updated)
+    at.bash(tested)
+    at.python(own_test.text)
+
+
+def test_the_example_connector_is_in_the_house_style(package: Path) -> None:
+    ruff = shutil.which("ruff", path=environment()["PATH"])
+    assert ruff is not None
+    command = [ruff, "check", "--config", str(ROOT / "pyproject.toml"), "example_loops.py"]
+    done = subprocess.run(command, cwd=package, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
