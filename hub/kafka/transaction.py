@@ -23,7 +23,10 @@ __all__ = ["Headers", "TransactionAbortedError", "TransactionalProducer"]
 _log = logging.getLogger("hub.kafka.transaction")
 
 Headers = list[tuple[str, str | bytes | None]]
-_CALL_TIMEOUT_S = 15.0
+_CALL_TIMEOUT_S = 5.0
+# A call that keeps failing this long is given up, with its producer: a client can stay stuck on
+# a coordinator that went away (seen after a broker's restart), a new one is not.
+_GIVE_UP_S = 10.0
 # A commit slower than this may still be on its way when the next transaction begins.
 _SLOW_COMMIT_S = 1.0
 
@@ -189,7 +192,7 @@ class TransactionalProducer:
 
     def _call(self, call: Callable[[Producer], Any], doing: str) -> None:
         """Run a transactional call; a retriable failure repeats the same call."""
-        deadline = time.monotonic() + 30.0
+        deadline = time.monotonic() + _GIVE_UP_S
         while True:
             try:
                 call(self._client())
@@ -212,13 +215,9 @@ class TransactionalProducer:
                 record_at_fault=error.code() in _RECORD_AT_FAULT,
             )
         translated = translate(error, doing=doing)
-        if self._open and not isinstance(translated, UnavailableError):
-            self._open = False
-            raise translated
-        if self._open:
-            # Neither retriable nor abortable: nothing more can be said about this transaction.
-            self._open = False
-            raise FencedError(f"{doing}: {error.str()}", where=self._id)
+        # Nothing more can be said about this transaction. The next holder of the id ends it, and
+        # what it holds is read again from the committed offsets, whichever they turn out to be.
+        self._open = False
         raise translated
 
     def _note_statistics(self, text: str) -> None:
