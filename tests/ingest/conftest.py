@@ -4,7 +4,7 @@ import pytest
 from ingest_support import test_connectors
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _connectors():
     with test_connectors():
         yield
