@@ -57,13 +57,3 @@ def test_deaths_at_every_point_one_after_the_other_lose_and_double_nothing(rig):
     rig.stages()
     rig.until_drained()
     rig.check()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", failpoint.NAMES * 3)
-def test_a_death_at_this_point_loses_and_doubles_nothing(rig, name):
-    die_at(rig, name)
-    rig.stages()
-    rig.feed(30)
-    rig.until_drained()
-    rig.check()
