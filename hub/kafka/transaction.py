@@ -8,6 +8,8 @@ epoch, and whatever still travels is refused.
 
 import json
 import logging
+import os
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -24,6 +26,8 @@ _log = logging.getLogger("hub.kafka.transaction")
 
 Headers = list[tuple[str, str | bytes | None]]
 _CALL_TIMEOUT_S = 5.0
+# How long a call may outlast its own limit.
+_OVERDUE_S = 5.0
 # A call that keeps failing this long is given up, with its producer: a client can stay stuck on
 # a coordinator that went away (seen after a broker's restart), a new one is not.
 _GIVE_UP_S = 10.0
@@ -150,9 +154,7 @@ class TransactionalProducer:
         started = time.monotonic()
         if offsets:
             self._call(
-                lambda client: client.send_offsets_to_transaction(
-                    list(offsets), group_metadata, _CALL_TIMEOUT_S
-                ),
+                lambda client: self._send_offsets(client, list(offsets), group_metadata),
                 "adding offsets",
             )
         self._call(lambda client: client.commit_transaction(_CALL_TIMEOUT_S), "committing")
@@ -182,6 +184,23 @@ class TransactionalProducer:
         if self._producer is None:
             raise FencedError("the producer is closed", where=self._id)
         return self._producer
+
+    def _send_offsets(
+        self, client: Producer, offsets: list[TopicPartition], group_metadata: object
+    ) -> None:
+        """Add offsets; ends the process when the library never comes back from it.
+
+        It forgets its time limit when the group's coordinator goes away in the middle
+        (librdkafka issues 5456 and 5511), and nothing else can interrupt it. What is open then is
+        ended by the next start, as after any crash.
+        """
+        watchdog = threading.Timer(_CALL_TIMEOUT_S + _OVERDUE_S, _give_up, (self._id,))
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            client.send_offsets_to_transaction(offsets, group_metadata, _CALL_TIMEOUT_S)
+        finally:
+            watchdog.cancel()
 
     def _reopen(self, why: str) -> None:
         _log.warning("%s: %s; taking a new epoch", self._id, why)
@@ -229,6 +248,12 @@ class TransactionalProducer:
             for broker in brokers
             if broker.get("nodeid", -1) >= 0
         )
+
+
+def _give_up(id_: str) -> None:
+    _log.critical("%s: adding offsets hangs; this process ends, start it again", id_)
+    logging.shutdown()
+    os._exit(3)
 
 
 def _let_go(client: Producer, timeout_s: float) -> None:
