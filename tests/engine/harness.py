@@ -1,3 +1,4 @@
+# more than 400 lines: the rig and its oracle, read together
 """Runs stages as processes on a real cluster, and holds what they wrote against an oracle.
 
 The oracle is a pure function of the log: what the raw topics hold goes through the parsers, what
