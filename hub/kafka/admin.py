@@ -157,7 +157,8 @@ class Cluster:
             return []
         ends = self._admin.list_offsets(
             {TopicPartition(each.topic, each.partition): OffsetSpec.latest() for each in held},
-            isolation_level=IsolationLevel.READ_COMMITTED,
+            # What an open transaction holds back waits too, be it its writer that hangs.
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
         )
         end_of = {
             (each.topic, each.partition): _result(answer, f"reading the end of {each.topic}").offset

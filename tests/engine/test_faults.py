@@ -4,7 +4,7 @@ import signal
 import time
 
 import pytest
-from harness import BY_HAND
+from oracle import BY_HAND
 
 pytestmark = pytest.mark.kafka
 PLATES = "camera.plate_read.v1"

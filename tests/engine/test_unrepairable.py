@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from harness import BY_HAND, PATIENCE_S
+from harness import PATIENCE_S
+from oracle import BY_HAND
 
 import schemas
 from hub.codec import RecordCodec
