@@ -210,7 +210,7 @@ class EventCodec:
         return value, Cut(start, end, present, crc32(value[VARIABLE:]))
 
 
-def part_encoders(schema: schemas.Schema) -> dict[str, Callable[[Mapping[str, Any]], bytes]]:
+def part_encoders(schema: schemas.Schema) -> dict[str, Callable[[Any], bytes]]:
     """Encoders of the top-level fields of an event, for records put together from parts."""
     names: dict[str, Any] = {}
     return {
@@ -219,8 +219,8 @@ def part_encoders(schema: schemas.Schema) -> dict[str, Callable[[Mapping[str, An
     }
 
 
-def _part_encoder(parsed: Any) -> Callable[[Mapping[str, Any]], bytes]:
-    def encode(record: Mapping[str, Any]) -> bytes:
+def _part_encoder(parsed: Any) -> Callable[[Any], bytes]:
+    def encode(record: Any) -> bytes:
         out = io.BytesIO()
         fastavro.schemaless_writer(out, parsed, record)
         return out.getvalue()

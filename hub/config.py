@@ -9,11 +9,13 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretBytes, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretBytes, ValidationError, field_validator
 
+import schemas
 from hub.errors import ConfigError
 
 __all__ = [
@@ -141,6 +143,22 @@ class StageConfig(_Model):
     session_timeout_ms: int = Field(default=6_000, ge=1_000)
 
 
+class MergeConfig(_Model):
+    """Which reports of one device are near duplicates; what is not given stays as declared."""
+
+    gap_s: float | None = Field(default=None, ge=0, le=60)
+    span_s: float | None = Field(default=None, gt=0, le=3_600)
+    better: float | None = Field(default=None, gt=0, le=1)
+
+
+class NounConfig(_Model):
+    """How repeats of one kind of event are told; what is not given stays as declared."""
+
+    # The changelog keeps three of the longest window.
+    window_s: int | None = Field(default=None, ge=60, le=259_200)
+    merge: MergeConfig | None = None
+
+
 class Config(_Model):
     """The whole of `hub.toml`."""
 
@@ -159,7 +177,25 @@ class Config(_Model):
     metrics_host: str = Field(default="127.0.0.1", description="Address /metrics is served on")
     routes: Path | None = Field(default=None, description="Routing rules (TOML); none: the shipped")
     id_key: SecretBytes = SecretBytes(b"")
+    noun: Mapping[str, NounConfig] = Field(default_factory=dict)
     source: Mapping[Name, SourceConfig] = Field(default_factory=dict)
+
+    @field_validator("noun")
+    @classmethod
+    def _declared(cls, given: Mapping[str, NounConfig]) -> Mapping[str, NounConfig]:
+        for name, own in given.items():
+            noun = schemas.nouns().get(name)
+            if noun is None:
+                raise ValueError(f"no such noun: {name}; there are {', '.join(schemas.nouns())}")
+            if own.window_s is not None and noun.family != "occurrence":
+                raise ValueError(f"{name} is a state: it is compared with its last, in no window")
+            if own.merge is not None and noun.merge is None:
+                raise ValueError(f"{name} has no near duplicates to merge")
+        return given
+
+    def nouns(self) -> Mapping[str, schemas.NounSpec]:
+        """The declared nouns with this site's own windows."""
+        return {name: _own(noun, self.noun.get(name)) for name, noun in schemas.nouns().items()}
 
     def site_key(self) -> bytes:
         """The key of event ids; raises `ConfigError` when the site has none."""
@@ -175,6 +211,15 @@ class Config(_Model):
     def evidence(self) -> str:
         """URL or folder of the evidence store."""
         return self.evidence_url or str(self.data / "evidence")
+
+
+def _own(noun: schemas.NounSpec, own: NounConfig | None) -> schemas.NounSpec:
+    if own is None:
+        return noun
+    merge = noun.merge
+    if merge is not None and own.merge is not None:
+        merge = replace(merge, **own.merge.model_dump(exclude_none=True))
+    return replace(noun, window_s=own.window_s or noun.window_s, merge=merge)
 
 
 def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Config:

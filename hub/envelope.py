@@ -14,6 +14,8 @@ from hub.codec import EARLIEST_US, LATEST_US, Cut, EventCodec, micros
 from hub.connector import Connector, Event, Nothing, Options, Outcome, Payload, Rejection
 from hub.errors import PayloadError, RecordError
 from hub.identity import Identity, record_key
+from hub.likeness import HEADER as LIKE
+from hub.likeness import Likeness, likeness
 
 __all__ = ["Canonical", "Envelope", "RawRef", "Result", "raw_topic", "received_of"]
 
@@ -52,6 +54,13 @@ class Canonical:
     key: bytes
     value: bytes
     cut: Cut
+    like: Likeness | None = None
+
+    @property
+    def headers(self) -> list[tuple[str, str | bytes | None]]:
+        """The record's Kafka headers: what process needs of it without decoding."""
+        headers: list[tuple[str, str | bytes | None]] = [("cut", self.cut.pack())]
+        return headers if self.like is None else [*headers, (LIKE, self.like.pack())]
 
 
 Result = Canonical | Rejection | Nothing
@@ -83,6 +92,7 @@ class Envelope:
         self._connector = connector
         self._options = options
         self._source_id = source_id
+        self._key = key
         self._identity = Identity(key, connector, source_id)
         self._codecs = codecs
         self._store = store
@@ -134,7 +144,14 @@ class Envelope:
         except RecordError as error:
             return Rejection(code=error.code, message=error.what, fix=error.fix)
         ref = {"situation": event.native_id or "", "alert": None}.get(event.noun, event.device_ref)
-        return Canonical(event.noun, noun.topic, record_key(self._source_id, ref), value, cut)
+        return Canonical(
+            event.noun,
+            noun.topic,
+            record_key(self._source_id, ref),
+            value,
+            cut,
+            likeness(event, self._source_id, payload.received_at, self._key),
+        )
 
     def _header(self, event: Event, payload: Payload, raw: RawRef, index: int) -> dict[str, Any]:
         event_id = self._identity.event(event, payload_id=payload.payload_id, index=index)

@@ -34,6 +34,8 @@ _DEVICES, _ROUTES = "device.v1", "route.v1"
 _FOREVER_US = 2**62
 # A rule starts at least 60 s ahead; a worker that has not seen the rules for this long waits.
 _RULES_MAX_AGE_S = 30.0
+# How often the registers are looked at: a change of rules takes a minute to begin anyway.
+_FOLLOW_S = 0.2
 
 
 class Process:
@@ -59,20 +61,18 @@ class Process:
             frames=versions.frames,
             recode=versions.recode,
             reader=versions.reader,
+            nouns=config.nouns(),
         )
         self._key = config.site_key()
         self._letters = RecordCodec(schemas.built(DEAD_LETTERS), ids.current(DEAD_LETTERS))
         self._books = Books(
             stage=self.stage, lane=lane, slot=slot, schema_id=ids.current("ledger.v1")
         )
-        self._changelog = Changelog(
-            config.kafka,
-            ids_schema=ids.current("state.process.ids.v1"),
-            keyed_schema=ids.current("state.process.keyed.v1"),
-        )
+        self._changelog = Changelog(config.kafka, ids)
         self._metrics = StageMetrics(self.stage, lane)
         self._age = {topic: self._metrics.event_age_observer(topic) for topic in self.topics}
         self._dead: dict[str, int] = {}
+        self._followed, self._ready = float("-inf"), False
         self._followers = [
             self._follow(config, topic, target)
             for topic, target in ((_DEVICES, self._register), (_ROUTES, self._rules))
@@ -81,9 +81,13 @@ class Process:
 
     def tick(self) -> bool:
         """Apply changes of register and rules; wait while the rules can't be read."""
-        for follower in self._followers:
-            follower.poll()
-        return self._followers[1].behind_s() < _RULES_MAX_AGE_S
+        now = time.monotonic()
+        if now - self._followed > _FOLLOW_S:
+            self._followed = now
+            for follower in self._followers:
+                follower.poll()
+            self._ready = self._followers[1].behind_s() < _RULES_MAX_AGE_S
+        return self._ready
 
     def close(self) -> None:
         """Stop following."""

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 __all__ = [
     "HERE",
+    "MergeSpec",
     "NounSpec",
     "OwnTopic",
     "Schema",
@@ -36,6 +37,18 @@ Schema = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class MergeSpec:
+    """Which reports of one device are near duplicates."""
+
+    gap_s: float
+    """Reports of one thing are no further apart, by the time they tell of."""
+    span_s: float
+    """A thing that goes on is reported anew after this long."""
+    better: float
+    """A reading this much surer than the best before is delivered, as an update."""
+
+
+@dataclass(frozen=True, slots=True)
 class NounSpec:
     """One kind of event: its canonical topic and how repeats are told."""
 
@@ -47,6 +60,7 @@ class NounSpec:
     meaning: str
     key: str
     window_s: int = 0
+    merge: MergeSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +101,14 @@ def nouns() -> Mapping[str, NounSpec]:
     declared = _declared("topics.toml")
     key = declared["classes"]["canonical"]["key"]
     return {
-        name: NounSpec(name=name, **{"key": key, **fields})
+        name: NounSpec(
+            name=name,
+            **{
+                "key": key,
+                **fields,
+                "merge": MergeSpec(**fields["merge"]) if "merge" in fields else None,
+            },
+        )
         for name, fields in declared["nouns"].items()
     }
 

@@ -23,6 +23,10 @@ example is in the project's README.
 
 - `event_id` is the same whenever the same report is read again: use it to make your own writes
   idempotent. Repeats within the window are already gone; a repeat after the window passes.
+- A camera often reports one thing several times within seconds. The first report comes at once;
+  the others are merged into it, except a better reading, an end, or the first after a minute.
+  These come as updates (`lifecycle` UPDATED or ENDED) under the first one's `subject_id`, and
+  `reports` says how many reports they stand for.
 - `subject_id` is what the event speaks of, the same for all its updates, its end and its cancel.
 - `restricted` holds personal data. `view.withheld` lists what the source gave and your view keeps
   back; null and not listed means the source gave none.

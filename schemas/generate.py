@@ -38,7 +38,7 @@ def build() -> dict[str, schemas.Schema]:
 
 
 def _event(record: str, noun: str, *, namespace: str, appended: bool) -> schemas.Schema:
-    """`{header, restricted, body}`, and for a subscriber `{place, routing, view, hub}` after."""
+    """`{header, restricted, body}`; a subscriber's has `place`, `routing` … `hub` after them."""
     body = schemas.source(noun)
     fields: list[dict[str, Any]] = [
         {
@@ -60,6 +60,13 @@ def _event(record: str, noun: str, *, namespace: str, appended: bool) -> schemas
             {"name": "place", "type": place, "doc": place["doc"], "default": {}},
             {"name": "routing", "type": routing, "doc": routing["doc"], "default": {}},
             {"name": "view", "type": view, "doc": view["doc"], "default": {}},
+            {
+                "name": "reports",
+                "type": "int",
+                "doc": "How many reports of its source this event stands for: near duplicates are "
+                "merged into the first, and counted in its updates.",
+                "default": 1,
+            },
             {"name": "hub", "type": hub, "doc": hub["doc"], "default": {}},
         ]
     return {

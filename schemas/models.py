@@ -12,6 +12,7 @@ __all__ = [
     "BoxScale",
     "DeadId",
     "DeadLetter",
+    "DeadReplay",
     "DetectionBody",
     "DetectionState",
     "Device",
@@ -807,6 +808,19 @@ class DeadLetter(TypedDict):
     """Headers of the record as it was."""
 
 
+class DeadReplay(TypedDict):
+    """That a dead letter was replayed, when and by whom; written in the transaction that sends it again."""
+
+    dead_id: DeadId
+    """The dead letter."""
+    written_at: datetime
+    """When it was replayed (UTC)."""
+    replayed_by: NotRequired[str]
+    """User and machine that ran the command."""
+    topic: NotRequired[str]
+    """Topic its record was put on again; empty when there was nothing left to send."""
+
+
 class LedgerCount(TypedDict):
     """Counts of one source, noun and minute."""
 
@@ -817,7 +831,7 @@ class LedgerCount(TypedDict):
     minute: datetime
     """Minute of received_at (UTC)."""
     outcome: NotRequired[str]
-    """What became of them: payloads with `events`, only `refused`, with `nothing`; events `found`; of events `delivered`, `duplicate`, `superseded`, `dropped` by rule, `dead`."""
+    """What became of them: payloads with `events`, only `refused`, with `nothing`; events `found`; of events `delivered`, `merged`, `duplicate`, `superseded`, `dropped` by rule, `dead`."""
     count: NotRequired[int]
     """Records of the input."""
     produced: NotRequired[int]
@@ -959,7 +973,7 @@ class IdBucket(TypedDict):
 
 
 class StateIds(TypedDict):
-    """Event ids first seen in one transaction, for one input partition: the changelog of the duplicate window."""
+    """What one transaction learnt of one input partition's occurrences: the changelog of the duplicate window and of near duplicates."""
 
     topic: str
     """Input topic."""
@@ -969,6 +983,8 @@ class StateIds(TypedDict):
     """Input offset after this transaction."""
     buckets: NotRequired[Sequence[IdBucket]]
     """New ids by arrival."""
+    things: NotRequired[bytes]
+    """Things reported lately that changed, as the step that merges near duplicates packs them."""
 
 
 class StateKeyed(TypedDict):

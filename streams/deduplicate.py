@@ -5,12 +5,15 @@ second arrival, so an event that comes three days late needs no longer window. T
 on the log alone, so a re-run decides alike.
 """
 
+import struct
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 __all__ = ["Window"]
 
 _ID_BYTES = 16
+# Ids are split many at a time: slicing them one by one took twice as long.
+_MANY = struct.Struct("16s" * 256)
 _BUCKETS = 60
 
 
@@ -100,5 +103,10 @@ class Window:
             self.seen.difference_update(self._fresh.pop(0)[1])
 
 
-def _split(ids: bytes) -> Iterator[bytes]:
-    return (ids[at : at + _ID_BYTES] for at in range(0, len(ids), _ID_BYTES))
+def _split(ids: bytes) -> list[bytes]:
+    found: list[bytes] = []
+    end = len(ids) - len(ids) % _MANY.size
+    for at in range(0, end, _MANY.size):
+        found += _MANY.unpack_from(ids, at)
+    found += [ids[at : at + _ID_BYTES] for at in range(end, len(ids), _ID_BYTES)]
+    return found

@@ -25,7 +25,10 @@ class Word(IntEnum):
 
     DELIVER = 0
     REPEAT = 1
-    SUPERSEDED = 2
+    """The very event again."""
+    CONFIRMED = 2
+    """A later report that says the same."""
+    SUPERSEDED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ class LastStates:
         if report.digest == last.digest:
             # The same state, confirmed later: what is older than this stays superseded.
             self._note(root, replace(last, effective_us=report.effective_us))
-            return Verdict(Word.REPEAT, root, report.lifecycle)
+            return Verdict(Word.CONFIRMED, root, report.lifecycle)
         return self._deliver(report, root, report.lifecycle or UPDATED)
 
     def changes(self) -> Iterator[tuple[bytes, bytes]]:

@@ -67,7 +67,7 @@ class Planner:
     register: DeviceRegister
     rules: RuleBook
     lane: str
-    encode: Mapping[str, Callable[[Mapping[str, Any]], bytes]]
+    encode: Mapping[str, Callable[[Any], bytes]]
     views: Mapping[str, View]
 
     def revision(self) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """What becomes of a canonical record: the steps in their order, on bytes.
 
-    deduplicate or compare with the last state → place → route → cut each subscriber's view
+    deduplicate and merge, or compare with the last state → place → route → cut each view
 
 An Avro record is the concatenation of its fields, so most records are never decoded: the header's
 fixed fields are read in place, the enrichment is appended, and a view cuts `restricted` out where
@@ -30,9 +30,12 @@ from hub.codec import (
     restricted_fields,
 )
 from hub.errors import RecordError
+from hub.likeness import HEADER as LIKE
+from hub.likeness import LIKENESS
 from streams.deduplicate import Window
 from streams.head import COARSE_US, Heads, minute_of
-from streams.last_state import LastStates, Report, Word
+from streams.last_state import ENDED, UPDATED, LastStates, Report, Word
+from streams.merge import Merger
 from streams.place import DeviceRegister
 from streams.plan import Plan, Planner, place_time
 from streams.route import RuleBook
@@ -43,6 +46,14 @@ __all__ = ["Arrival", "Process", "Tally"]
 _PLANS_MAX = 200_000
 _STATUS_AND_SEVERITY = slice(STATUS, STATUS + 2)
 _EMPTY_RESTRICTED = bytes(len(restricted_fields()))
+# Events that stand for one report alone: Avro's int 1.
+_ONE_REPORT = b"\x02"
+
+_OUTCOMES = {
+    Word.REPEAT: "duplicate",
+    Word.CONFIRMED: "merged",
+    Word.SUPERSEDED: "superseded",
+}
 
 Emit = Callable[[str, bytes, bytes], None]
 
@@ -91,9 +102,26 @@ class _Partition:
     noun: schemas.NounSpec
     window: Window
     states: LastStates
+    merger: Merger | None
     tally: Tally = field(default_factory=Tally)
     plans: dict[tuple[bytes, bytes, bytes], Plan] = field(default_factory=dict)
     """Plans by source and device, status and severity, and kind, all as encoded."""
+
+    def commit(self) -> None:
+        """The open transaction was committed."""
+        self.window.commit()
+        self.states.commit()
+        if self.merger is not None:
+            self.merger.commit()
+        self.tally = Tally()
+
+    def rollback(self) -> None:
+        """The open transaction was rolled back."""
+        self.window.rollback()
+        self.states.rollback()
+        if self.merger is not None:
+            self.merger.rollback()
+        self.tally = Tally()
 
 
 class Process:
@@ -102,6 +130,7 @@ class Process:
     `frames` gives, for a writer schema's prefix and a noun, the prefix of each subscriber's schema
     built from that same version, or None when it is unknown and the record must be decoded.
     `reader` gives the reader of that version; without it every record is of the current one.
+    `nouns` are the declared ones with a site's own windows.
     """
 
     def __init__(
@@ -114,10 +143,11 @@ class Process:
         frames: Callable[[bytes, str], Mapping[str, bytes] | None],
         recode: Callable[[bytes, str], tuple[bytes, Cut]],
         reader: Callable[[bytes, str], HeadReader] | None = None,
+        nouns: Mapping[str, schemas.NounSpec] | None = None,
     ) -> None:
         self._frames = frames
         self._recode = recode
-        self._topics = {noun.topic: noun for noun in schemas.nouns().values()}
+        self._topics = {noun.topic: noun for noun in (nouns or schemas.nouns()).values()}
         self._partitions: dict[tuple[str, int], _Partition] = {}
         fields = restricted_fields()
         self._views = {
@@ -143,7 +173,8 @@ class Process:
     def open(self, topic: str, partition: int) -> _Partition:
         """Begin an input partition with empty state."""
         noun = self._topics[topic]
-        fresh = _Partition(noun, Window(noun.window_s * 1000), LastStates())
+        merger = Merger(noun.merge) if noun.merge else None
+        fresh = _Partition(noun, Window(noun.window_s * 1000), LastStates(), merger)
         self._partitions[topic, partition] = fresh
         return fresh
 
@@ -158,16 +189,12 @@ class Process:
     def commit(self) -> None:
         """The open transaction was committed."""
         for each in self._partitions.values():
-            each.window.commit()
-            each.states.commit()
-            each.tally = Tally()
+            each.commit()
 
     def rollback(self) -> None:
         """The open transaction was rolled back."""
         for each in self._partitions.values():
-            each.window.rollback()
-            each.states.rollback()
-            each.tally = Tally()
+            each.rollback()
 
     # Records
 
@@ -211,9 +238,17 @@ class Process:
         if not state.window.first(value[EVENT_ID], appended_ms):
             state.tally.add(source, minute, "duplicate")
             return
-        name = (names, value[_STATUS_AND_SEVERITY], kind)
+        merger, name = state.merger, (names, value[_STATUS_AND_SEVERITY], kind)
         plan = state.plans.get(name)
         try:
+            merged = told = None
+            compared = False
+            for label, data in arrival.headers() or ():
+                if label == "cut":
+                    told = data
+                elif label == LIKE and merger is not None and data and len(data) == LIKENESS.size:
+                    merged = merger.report(data, value[SUBJECT_ID], appended_ms)
+                    compared = True
             if (
                 plan is None
                 or not plan.low_us <= place_us < plan.high_us - COARSE_US
@@ -222,16 +257,24 @@ class Process:
                 noun = state.noun.name
                 header = self._header(value, noun)
                 plan = state.plans[name] = self._planner.plan(header, noun, appended_ms * 1000)
-            if plan.targets:
-                self._deliver(arrival, state, plan, value, key, emit)
+            deliver = plan.targets and (merged is None or merged.deliver)
+            if deliver:
+                reports = _ONE_REPORT
+                if merged is not None:
+                    thing = merged.thing
+                    value = _restated(value, thing.subject, ENDED if thing.over else UPDATED)
+                    reports = self._encode["reports"](thing.reports)
+                self._deliver(state, plan, value, key, emit, told, reports)
         except Exception:
             # Else the event could not be sent again once what was wrong is mended.
             state.window.forget_last()
             raise
-        if plan.targets:
+        if compared and merger is not None:
+            merger.accept()
+        if deliver:
             state.tally.add(source, minute, "delivered", len(plan.targets))
         else:
-            state.tally.add(source, minute, "dropped")
+            state.tally.add(source, minute, "dropped" if not plan.targets else "merged")
 
     def _state(self, arrival: Arrival, state: _Partition, emit: Emit) -> None:
         """One signal state, situation, alert …: compared with the last of its subject."""
@@ -242,7 +285,8 @@ class Process:
         if self._frames(value[:PREFIX_LENGTH], noun.name) is None:
             value, cut = self._recode(value, noun.name)
         else:
-            cut = Cut(*self._cut(arrival, value, noun.name))
+            told = next((data for name, data in arrival.headers() or () if name == "cut"), None)
+            cut = Cut(*self._cut(told, value, noun.name))
         reader = self._reader(value[:PREFIX_LENGTH], noun.name)
         header = reader.header(value)
         source = header["source_id"]
@@ -250,40 +294,37 @@ class Process:
         plan = self._planner.plan(header, noun.name, arrival.timestamp()[1] * 1000)
         verdict = state.states.decide(_report(value, header, cut, reader, noun.name))
         if verdict.word is not Word.DELIVER:
-            outcome = "duplicate" if verdict.word is Word.REPEAT else "superseded"
-            state.tally.add(source, minute, outcome)
+            state.tally.add(source, minute, _OUTCOMES[verdict.word])
             return
-        value = b"".join(
-            (
-                value[: SUBJECT_ID.start],
-                verdict.subject,
-                bytes((verdict.lifecycle << 1,)),
-                value[LIFECYCLE + 1 :],
-            )
-        )
+        value = _restated(value, verdict.subject, verdict.lifecycle)
         if plan.targets:
-            self._deliver(arrival, state, plan, value, key, emit, cut)
+            self._deliver(state, plan, value, key, emit, cut.pack())
             state.tally.add(source, minute, "delivered", len(plan.targets))
         else:
             state.tally.add(source, minute, "dropped")
 
     def _deliver(  # noqa: PLR0917 - a call by position in the hot path
         self,
-        arrival: Arrival,
         state: _Partition,
         plan: Plan,
         value: bytes,
         key: bytes,
         emit: Emit,
-        cut: tuple[int, int, int, int] | None = None,
+        told: bytes | None,
+        reports: bytes = _ONE_REPORT,
     ) -> None:
-        """Write the record to each target, as its view shows it."""
+        """Write the record to each target, as its view shows it.
+
+        `told` is the record's header `cut`.
+        """
         noun = state.noun.name
         frames = self._frames(value[:PREFIX_LENGTH], noun)
         if frames is None:
             value, cut = self._recode(value, noun)
+            told = cut.pack()
             frames = self._frames(value[:PREFIX_LENGTH], noun) or {}
-        start, end, present, check = cut or self._cut(arrival, value, noun)
+        start, end, present, check = self._cut(told, value, noun)
+        hub = reports + self._hub
         whole = value[PREFIX_LENGTH:]
         for target in plan.targets:
             if not target.masks or not present:
@@ -296,16 +337,15 @@ class Process:
                 kept = self._encode["restricted"](target.view.kept(restricted))
                 shown = value[PREFIX_LENGTH:start] + kept + value[end:]
             tail = target.tails.get(present) or target.tail(present)
-            emit(target.topic, frames[target.subscriber] + shown + tail + self._hub, key)
+            emit(target.topic, frames[target.subscriber] + shown + tail + hub, key)
 
-    def _cut(self, arrival: Arrival, value: bytes, noun: str) -> tuple[int, int, int, int]:
+    def _cut(self, told: bytes | None, value: bytes, noun: str) -> tuple[int, int, int, int]:
         """Where `restricted` stands: from the record's header, else by decoding."""
-        for name, data in arrival.headers() or ():
-            if name == "cut" and data and len(data) == CUT.size:
-                cut: tuple[int, int, int, int] = CUT.unpack(data)
-                # Another record's cut, or damaged bytes: neither is spliced.
-                if cut[3] == crc32(value[VARIABLE:]):
-                    return cut
+        if told and len(told) == CUT.size:
+            cut: tuple[int, int, int, int] = CUT.unpack(told)
+            # Another record's cut, or damaged bytes: neither is spliced.
+            if cut[3] == crc32(value[VARIABLE:]):
+                return cut
         return self._reader(value[:PREFIX_LENGTH], noun).cut(value)
 
     def _header(self, value: bytes, noun: str) -> dict[str, Any]:
@@ -313,6 +353,12 @@ class Process:
         if self._frames(value[:PREFIX_LENGTH], noun) is None:
             value, _ = self._recode(value, noun)
         return self._reader(value[:PREFIX_LENGTH], noun).header(value)
+
+
+def _restated(value: bytes, subject: bytes, lifecycle: int) -> bytes:
+    """The event with another subject and lifecycle; both have a fixed place."""
+    rest = value[LIFECYCLE + 1 :]
+    return b"".join((value[: SUBJECT_ID.start], subject, bytes((lifecycle << 1,)), rest))
 
 
 def _report(

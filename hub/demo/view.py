@@ -29,6 +29,10 @@ class Progress:
     phase: str = "starting"
 
 
+# What becomes of a canonical record.
+_DECIDED = ("delivered", "merged", "duplicate", "superseded", "dropped", "dead")
+
+
 class _Rate:
     """Change a second of a growing number, over the last few seconds."""
 
@@ -69,13 +73,16 @@ class View:
 
     def _stages(self) -> Table:
         table = Table(expand=True)
-        for name in ("stage", "in", "a second", "out", "duplicate", "superseded", "refused", "lag"):
+        for name in (
+            *("stage", "in", "a second", "out"),
+            *("merged", "duplicate", "superseded", "refused", "lag"),
+        ):
             table.add_column(name, justify="left" if name == "stage" else "right")
         outcomes, lag = self._watch.outcomes, self._progress.lag
-        table.add_row("ingest", *self._numbers("ingest", self._progress.sent), *("",) * 5)
+        table.add_row("ingest", *self._numbers("ingest", self._progress.sent), *("",) * 6)
         for stage, taken, out in (
             ("normalise", ("events", "refused", "nothing"), "found"),
-            ("process", ("delivered", "duplicate", "superseded", "dropped", "dead"), "delivered"),
+            ("process", _DECIDED, "delivered"),
         ):
             total = sum(outcomes[stage, name] for name in taken)
             behind = sum(count for group, count in lag.items() if f".{stage}." in group)
@@ -83,6 +90,7 @@ class View:
                 stage,
                 *self._numbers(stage, total),
                 f"{outcomes[stage, out]:,}",
+                f"{outcomes[stage, 'merged']:,}",
                 f"{outcomes[stage, 'duplicate']:,}",
                 f"{outcomes[stage, 'superseded']:,}",
                 f"{outcomes[stage, 'dead']:,}",

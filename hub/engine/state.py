@@ -14,13 +14,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import schemas
-from hub.codec import RecordCodec
+from hub.codec import RecordCodec, schema_id
 from hub.config import KafkaConfig
 from hub.engine.failpoint import passing
 from hub.engine.task import Partition, Produce, Restored
 from hub.errors import InvariantError
 from hub.kafka.clients import reader
 from hub.kafka.reading import offsets_at, read_all
+from hub.schema_ids import SchemaIds
 
 __all__ = ["Changelog", "PartitionState"]
 
@@ -36,15 +37,17 @@ class PartitionState(Protocol):
     noun: schemas.NounSpec
     window: Any
     states: Any
+    merger: Any
 
 
 class Changelog:
     """Writes and restores the state of input partitions."""
 
-    def __init__(self, kafka: KafkaConfig, *, ids_schema: int, keyed_schema: int) -> None:
+    def __init__(self, kafka: KafkaConfig, ids: SchemaIds) -> None:
         self._kafka = kafka
-        self._ids = RecordCodec(schemas.built(_IDS), ids_schema)
-        self._keyed = RecordCodec(schemas.built(_KEYED), keyed_schema)
+        self._schema_ids = ids
+        self._ids = RecordCodec(schemas.built(_IDS), ids.current(_IDS))
+        self._keyed = RecordCodec(schemas.built(_KEYED), ids.current(_KEYED))
 
     def write(
         self, partition: Partition, state: PartitionState, next_offset: int, produce: Produce
@@ -58,7 +61,8 @@ class Changelog:
         name = f"{partition.topic}/{partition.number}".encode()
         if state.noun.family == "occurrence":
             buckets = [{"start_ms": start, "ids": ids} for start, ids in state.window.changes()]
-            value = self._ids.encode({**base, "buckets": buckets})
+            things = b"" if state.merger is None else state.merger.changes()
+            value = self._ids.encode({**base, "buckets": buckets, "things": things})
             produce(_IDS, value, name, None, partition.number)
             return
         for subject, packed in state.states.changes():
@@ -151,8 +155,7 @@ class Changelog:
         reached: dict[Partition, int],
         partitions: Mapping[Partition, int | None],
     ) -> None:
-        codec = self._ids if log == _IDS else self._keyed
-        record = codec.decode(value)
+        record = self._decode(log, value)
         partition = Partition(record["topic"], record["partition"])
         if partition not in partitions:
             return
@@ -160,11 +163,28 @@ class Changelog:
             states[partition].window.restore(
                 (bucket["start_ms"], bucket["ids"]) for bucket in record["buckets"]
             )
+            if record["things"]:
+                states[partition].merger.restore(record["things"])
             reached[partition] = record["next_offset"]
         elif record["subject"]:
             states[partition].states.restore(record["subject"], record["value"])
         else:
             reached[partition] = record["next_offset"]
+
+    def _decode(self, log: str, value: bytes) -> dict[str, Any]:
+        """A record of the changelog, be it of an earlier release."""
+        codec = self._ids if log == _IDS else self._keyed
+        id_ = schema_id(value)
+        if id_ == self._schema_ids.current(log):
+            return codec.decode(value)
+        for schema in schemas.released(log):
+            if self._schema_ids.of(log, schema) == id_:
+                return codec.decode(value, schema)
+        raise InvariantError(
+            f"a record of the unknown schema {id_}",
+            where=log,
+            fix="only the hub may write here; see 'State is missing' in ops/README.md",
+        )
 
     def _all_expired(
         self,

@@ -139,6 +139,9 @@ def _record(
         report.add(
             "wrong lifecycle", f"{_shown(topic, key)} is {lifecycle}, not {expectation.lifecycle}"
         )
+    if record["reports"] != expectation.reports:
+        found, right = record["reports"], expectation.reports
+        report.add("wrong count", f"{_shown(topic, key)} is {found} reports, not {right}")
     place = record.get("place") or {}
     if expectation.device_id is not None:
         device_id, resolution = place.get("device_id", ""), place.get("resolution", "")

@@ -1,6 +1,7 @@
 """The cameras at work: passages, smart events, alarms of their own and heartbeats."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
@@ -44,7 +45,7 @@ class Fleet:
         random, rates = self._random, self._rates
         for second in range(seconds):
             for at_s in times(random, rates.plate_reads_per_s, second):
-                self._queue.put(self._passage(at_s, random.choice(self._cameras)))
+                self._passage(at_s, random.choice(self._cameras))
             for at_s in times(random, rates.detections_per_s, second):
                 self._detection(at_s, random.choice(self._cameras))
             for at_s in times(random, rates.alarms_per_s, second):
@@ -56,7 +57,8 @@ class Fleet:
                 self._queue.put(self._broken(at_s, random.choice(self._cameras)))
             yield from self._queue.until(second + 1)
 
-    def _passage(self, at_s: float, camera: Camera) -> Shot:
+    def _passage(self, at_s: float, camera: Camera) -> None:
+        """A vehicle passes; now and then the camera reads it twice."""
         random = self._random
         plate = plates.invent(random)
         read = random.random() >= self._rates.unread
@@ -67,7 +69,7 @@ class Fleet:
         passage = Passage(
             at=at,
             offset=camera.offset,
-            uuid=f"{at:%Y%m%d%H%M%S}" + "".join(random.choice(_LETTERS) for _ in range(30)),
+            uuid=self._uuid(at),
             plate=plate.text if read else "unknown",
             colour=plate.colour,
             motorbike=plate.motorbike,
@@ -79,6 +81,30 @@ class Fleet:
             history=history,
             pictures=[role for role in roles if role != "pilotPicture"],
         )
+        vehicle = plate.text if read else ""
+        self._queue.put(self._read(at_s, camera, passage, roles, vehicle))
+        # A clock that is years off is not believed, and times of receipt are nobody's plan.
+        if not read or camera.clock_error or random.random() >= self._rates.second_reads:
+            return
+        later_s = random.randrange(1, 4)
+        again = replace(
+            passage,
+            at=at.replace(microsecond=0) + timedelta(seconds=later_s),
+            uuid=self._uuid(at),
+            plate=plates.misread(random, plate.text),
+            confidence=random.randrange(70, 100),
+            pictures=[],
+        )
+        self._queue.put(self._read(at_s + later_s, camera, again, [], vehicle))
+
+    def _uuid(self, at: datetime) -> str:
+        return f"{at:%Y%m%d%H%M%S}" + "".join(self._random.choice(_LETTERS) for _ in range(30))
+
+    def _read(
+        self, at_s: float, camera: Camera, passage: Passage, roles: list[str], vehicle: str
+    ) -> Shot:
+        """The payload of one reading of a vehicle; `vehicle` is its plate, "" when not read."""
+        random = self._random
         body, content_type = anpr_xml(camera.sender, passage), XML
         withheld = ["restricted.plate"]
         if roles:
@@ -90,10 +116,12 @@ class Fleet:
             kind="vehicle.passage",
             device_ref=camera.ref,
             native_id=passage.uuid,
-            observed_us=Clock.micros(at),
+            observed_us=Clock.micros(passage.at),
             device_id=camera.device_id if camera.registered else "",
             withheld=tuple(withheld),
-            plate=plate.text if read else "",
+            plate=passage.plate if vehicle else "",
+            vehicle="" if camera.clock_error else vehicle,
+            score=passage.confidence,
         )
         kind = "plate_read_with_pictures" if roles else "plate_read"
         return _shot(at_s, camera, body, kind, fact, content_type=content_type)

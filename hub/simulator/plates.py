@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
-__all__ = ["Plate", "invent"]
+__all__ = ["Plate", "invent", "misread"]
 
 _HANOI = ("29", "30", "31", "32", "33", "40")
 _OTHERS = ("14", "15", "16", "17", "18", "19", "20", "34", "35", "36", "37", "43", "51", "88",
@@ -37,6 +37,14 @@ def invent(random: Random) -> Plate:
     colour = "yellow" if draw < 0.56 else "white"
     number = _digits(random, 4 if draw > 0.98 else 5)
     return Plate(local + random.choice(_SERIES) + number, colour, motorbike=False)
+
+
+def misread(random: Random, text: str) -> str:
+    """The plate as a second look reads it: right, with letters for digits, or without its start."""
+    draw = random.random()
+    if draw < 0.3:
+        return text[:2] + text[2:].replace("0", "O").replace("1", "I")
+    return text[1:] if draw < 0.5 and len(text) > 7 else text
 
 
 def _motorbike_series(random: Random) -> str:

@@ -35,6 +35,8 @@ class Rates:
     """Plate reads of cameras with pictures that bring them along."""
     unread: float = 0.01
     """Passages whose plate the camera could not read."""
+    second_reads: float = 0.05
+    """Passages that the same camera reads twice within three seconds."""
     retransmitted: float = 0.05
     late: float = 0.02
     """Camera events up to 72 h old."""

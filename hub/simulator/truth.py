@@ -1,9 +1,11 @@
 """What must come of what the hub accepted, worked out beside the hub from its written rules.
 
 Nothing here uses the hub's own parsers, ids or steps: a second opinion is worth nothing when it is
-the first one's echo. The rules: an occurrence that comes again is a duplicate; a state equal to its
-subject's last is a repeat, an older one is superseded; messages of an alert's chain share a
-subject, and a cancel holds although it came first; what is not LIVE goes to the operators alone.
+the first one's echo. The rules: an occurrence that comes again is a duplicate; a vehicle read again
+by the same camera within five seconds is merged, unless it is read surer by ten per cent, or whole
+for the first time; a state equal to its subject's last is a repeat, an older one is superseded;
+messages of an alert's chain share a subject, and a cancel holds although it came first; what is not
+LIVE goes to the operators alone.
 """
 
 import json
@@ -25,6 +27,9 @@ SUBSCRIBERS = {
     "health": ("ops",),
 }
 """The shipped routes, by noun."""
+
+
+_NEAR_US, _SURER = 5_000_000, 10
 
 
 class MatchKey(NamedTuple):
@@ -60,6 +65,10 @@ class Fact:
     withheld: tuple[str, ...] = ()
     """Fields of `restricted` that hold something."""
     plate: str = ""
+    vehicle: str = ""
+    """The vehicle's true plate, where the camera has read it and its clock can be believed."""
+    score: int = 0
+    """How sure the camera is, in per cent."""
     chained: bool = False
     references: tuple[str, ...] = ()
 
@@ -105,6 +114,18 @@ class Expectation:
     """Empty where the source's word is not this table's business."""
     device_id: str | None
     withheld: tuple[str, ...]
+    reports: int = 1
+
+
+@dataclass(slots=True)
+class _Passing:
+    """A vehicle in front of a camera."""
+
+    low_us: int
+    high_us: int
+    score: int
+    whole: bool
+    reports: int = 1
 
 
 @dataclass(slots=True)
@@ -131,6 +152,7 @@ class Truth:
     """Payloads that the hub would not take, by source and HTTP status."""
     plates: set[str] = field(default_factory=set)
     _seen: set[tuple[str, MatchKey]] = field(default_factory=set)
+    _passing: dict[tuple[str, str, str], _Passing] = field(default_factory=dict)
     _states: dict[tuple[str, ...], _State] = field(default_factory=dict)
     _chains: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -162,11 +184,18 @@ class Truth:
         """The finished truth, for a check in another process or on another day."""
         return json.dumps(
             {
-                "version": 1,
+                "version": 2,
                 "expected": {
                     topic: sorted(
                         (
-                            [*key, item.count, item.lifecycle, item.device_id, [*item.withheld]]
+                            [
+                                *key,
+                                item.count,
+                                item.lifecycle,
+                                item.device_id,
+                                [*item.withheld],
+                                item.reports,
+                            ]
                             for key, item in items.items()
                         ),
                         key=repr,
@@ -187,12 +216,12 @@ class Truth:
     def from_json(cls, text: str) -> "Truth":
         """A truth to check against; it knows no last states, so it accepts nothing more."""
         tree: Mapping[str, Any] = json.loads(text)
-        if tree.get("version") != 1:
-            raise ValueError(f"a truth of version {tree.get('version')!r}; this reads version 1")
+        if tree.get("version") != 2:
+            raise ValueError(f"a truth of version {tree.get('version')!r}; this reads version 2")
         return cls(
             expected={
                 topic: {
-                    MatchKey(*row[:5]): Expectation(row[5], row[6], row[7], tuple(row[8]))
+                    MatchKey(*row[:5]): Expectation(row[5], row[6], row[7], tuple(row[8]), row[9])
                     for row in rows
                 }
                 for topic, rows in tree["expected"].items()
@@ -211,7 +240,32 @@ class Truth:
             self.outcomes["duplicate"] += 1
             return
         self._seen.add(key)
-        self._deliver(source_id, fact, "")
+        passing = self._passage(source_id, fact)
+        if passing is None or passing.reports == 1:
+            self._deliver(source_id, fact, "")
+            return
+        whole = fact.plate[:1] == fact.vehicle[:1]
+        if fact.score >= passing.score + _SURER or (whole and not passing.whole):
+            passing.score, passing.whole = fact.score, passing.whole or whole
+            self._deliver(source_id, fact, "UPDATED", passing.reports)
+        else:
+            self.outcomes["merged"] += 1
+
+    def _passage(self, source_id: str, fact: Fact) -> _Passing | None:
+        """The vehicle this read belongs to, with this read counted; None when it is not known."""
+        at_us = fact.observed_us
+        if not fact.vehicle or at_us is None:
+            return None
+        name = (source_id, fact.device_ref, fact.vehicle)
+        passing = self._passing.get(name)
+        if passing and passing.low_us - _NEAR_US <= at_us <= passing.high_us + _NEAR_US:
+            passing.reports += 1
+            passing.low_us = min(passing.low_us, at_us)
+            passing.high_us = max(passing.high_us, at_us)
+            return passing
+        whole = fact.plate[:1] == fact.vehicle[:1]
+        self._passing[name] = _Passing(at_us, at_us, fact.score, whole)
+        return self._passing[name]
 
     def _state(self, source_id: str, fact: Fact) -> None:
         subject = (source_id, fact.noun, *fact.subject)
@@ -252,14 +306,14 @@ class Truth:
             self._chains.setdefault((source_id, name), root)
         return root
 
-    def _deliver(self, source_id: str, fact: Fact, lifecycle: str) -> None:
+    def _deliver(self, source_id: str, fact: Fact, lifecycle: str, reports: int = 1) -> None:
         self.outcomes["delivered"] += 1
         for subscriber in SUBSCRIBERS[fact.noun] if fact.status == "LIVE" else ("ops",):
             items = self.expected.setdefault(f"{subscriber}.{fact.noun}.v1", {})
             key = _key(source_id, fact)
             count = items[key].count + 1 if key in items else 1
             withheld = fact.withheld if subscriber == "htmoc" else ()
-            items[key] = Expectation(count, lifecycle, fact.device_id, withheld)
+            items[key] = Expectation(count, lifecycle, fact.device_id, withheld, reports)
 
 
 def _key(source_id: str, fact: Fact) -> MatchKey:

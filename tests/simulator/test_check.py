@@ -44,6 +44,7 @@ def delivered(truth: Truth) -> Delivered:
                 "header": header,
                 "restricted": {"plate": plate, "pictures": None, "persons": None},
                 "body": {"country": "48"},
+                "reports": item.reports,
                 "place": {"device_id": item.device_id or "", "resolution": resolution},
                 "view": {"id": topic.partition(".")[0], "withheld": withheld},
             }
@@ -209,4 +210,4 @@ def test_what_the_hub_turned_away_at_its_door_is_a_fault(shots: list[Shot]) -> N
 
 def test_a_truth_of_another_version_is_refused() -> None:
     with pytest.raises(ValueError, match="version"):
-        Truth.from_json('{"version": 2}')
+        Truth.from_json('{"version": 3}')

@@ -57,13 +57,13 @@ def test_equal_content_is_a_repeat_and_a_state_that_returns_is_delivered_anew():
         states.decide(report(f"e{at}", at=at, content=content)).word
         for at, content in enumerate(["red", "red", "green", "red"])
     ]
-    assert words == [Word.DELIVER, Word.REPEAT, Word.DELIVER, Word.DELIVER]
+    assert words == [Word.DELIVER, Word.CONFIRMED, Word.DELIVER, Word.DELIVER]
 
 
 def test_an_older_version_is_superseded_also_when_its_equal_came_later_as_a_repeat():
     states = LastStates()
     assert decide(states, report("a", at=5, content="red"))[0] is Word.DELIVER
-    assert decide(states, report("b", at=9, content="red"))[0] is Word.REPEAT
+    assert decide(states, report("b", at=9, content="red"))[0] is Word.CONFIRMED
     assert decide(states, report("c", at=7, content="green"))[0] is Word.SUPERSEDED
 
 
