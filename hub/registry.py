@@ -29,6 +29,17 @@ def canonical_form(schema: schemas.Schema) -> str:
     return json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
 
 
+def _object(answer: httpx.Response) -> dict[str, Any]:
+    """The JSON object of an answer, a list as `items`; empty when it is neither."""
+    try:
+        found = answer.json()
+    except ValueError:
+        return {}
+    if isinstance(found, list):
+        return {"items": found}
+    return found if isinstance(found, dict) else {}
+
+
 class Registry:
     """Looks up and registers schemas; safe to share between threads that only read."""
 
@@ -136,16 +147,19 @@ class Registry:
                 where=self._url,
                 fix="start it (`hub up`), or correct registry_url",
             ) from error
-        if answer.status_code in (404, 409):
+        if answer.status_code in (404, 409) and "error_code" in _object(answer):
             return None
         if answer.status_code == 422:
             raise IncompatibleSchemaError(f"the registry refused it: {answer.text}", where=path)
-        if answer.is_error:
+        found = _object(answer)
+        if answer.is_error or not found:
+            # Somebody else's page, be it a friendly one, is no answer of the registry.
             raise UnavailableError(
-                f"the schema registry answered {answer.status_code}", where=self._url + path
+                f"the schema registry answered {answer.status_code} without what was asked for",
+                where=self._url + path,
+                fix="check registry_url, and what stands in front of the registry",
             )
-        found = answer.json()
-        return found if isinstance(found, dict) else {"items": found}
+        return found
 
     def _remember(self, name: str, id_: int) -> None:
         self._ids[name] = id_

@@ -1,5 +1,6 @@
 """One worker: a stage in a lane, with its slot, its metrics and its clean end."""
 
+import gc
 import logging
 import os
 import signal
@@ -19,7 +20,7 @@ from hub.evidence import EvidenceStore
 from hub.registry import Registry
 from hub.schema_ids import SchemaIds, Versions
 
-__all__ = ["LANES", "STAGES", "claim_slot", "run_stage", "stop_on_signals"]
+__all__ = ["LANES", "STAGES", "calm_collector", "claim_slot", "run_stage", "stop_on_signals"]
 
 STAGES = ("ingest", "normalise", "process")
 LANES = ("urgent", "bulk")
@@ -71,6 +72,17 @@ def stop_on_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
+def calm_collector() -> None:
+    """Let the cyclic garbage collector look seldom, and never at what was loaded at the start.
+
+    A stage makes hundreds of thousands of short-lived objects a second and hardly a cycle: looking
+    for them took a seventh of its time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1_000)
+
+
 def run_stage(
     config: Config,
     stage: Literal["normalise", "process"],
@@ -90,6 +102,7 @@ def run_stage(
     def lagging(topic: str, records: int, seconds: float) -> None:
         meters.lag(records, seconds, topic=topic)
 
+    calm_collector()
     try:
         with claim_slot(config, f"{stage}-{lane}") as slot:
             _log.info("%s/%s runs in slot %s, pid %d", stage, lane, slot, os.getpid())

@@ -14,18 +14,19 @@ class FakeRegistry:
     """Answers as the Confluent API does, for the calls a test needs."""
 
     def __init__(self):
-        self.status = 200
+        self.status: int | None = None
         self.asked = 0
 
     def __call__(self, request):
         self.asked += 1
-        if self.status != 200:
-            return httpx.Response(self.status, text="no")
+        if self.status is not None:
+            return httpx.Response(self.status, text="<html>no</html>")
         body = json.loads(request.content or b"{}")
         if request.url.path.endswith("/subjects/known-value"):
             known = body["schema"] == canonical_form(SCHEMA)
-            return httpx.Response(200 if known else 404, json={"id": 7})
-        return httpx.Response(404, json={})
+            if known:
+                return httpx.Response(200, json={"id": 7})
+        return httpx.Response(404, json={"error_code": 40403, "message": "not found"})
 
 
 @pytest.fixture
@@ -64,7 +65,8 @@ def test_an_unknown_schema_has_no_id_and_is_asked_again(make, fake):
     assert fake.asked == 2
 
 
-@pytest.mark.parametrize("status", [401, 429, 500, 503])
+# 200 and 404 with a page of somebody else's are no answers either.
+@pytest.mark.parametrize("status", [200, 401, 404, 429, 500, 503])
 def test_a_registry_that_does_not_answer_is_never_an_answer(make, fake, status):
     fake.status = status
     with pytest.raises(UnavailableError, match=str(status)):

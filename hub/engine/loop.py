@@ -5,10 +5,11 @@ What it guards against, beyond the plain protocol:
 - A rollback does not rewind a consumer: every partition is sought back by hand.
 - A broker accepts offsets of partitions a member no longer owns: records of partitions that are
   not ours are dropped, and a revoked partition is committed and forgotten before it is given up.
-- A record that the cluster refuses would stop its partition for ever: after such a rollback
-  records go one by one, and the culprit becomes a dead letter.
+- A record that the cluster refuses would stop its partition for ever: after such a rollback the
+  batch is halved until the culprit stands alone, and becomes a dead letter.
 - Commit markers of the stage before take offsets too: an idle partition is committed up to its
   end, so that a lag of 0 means what it says.
+- Records that retention removed before they were handled stop the stage: nobody skips them unsaid.
 - A consumer that did not poll for a session may have lost its place: such a batch is rolled back.
 """
 
@@ -18,7 +19,13 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 
 from hub.config import KafkaConfig, StageConfig
 from hub.engine.failpoint import passing
@@ -36,8 +43,6 @@ _IDLE_S = 0.2
 _TIMEOUT_S = 30.0
 # An input this long idle is committed up to its end.
 _SETTLED_S = 0.5
-# Records handled one by one after a rollback that a record caused.
-_SINGLE_RECORDS = 200
 
 
 class Loop:
@@ -69,6 +74,8 @@ class Loop:
                 "session.timeout.ms": stage.session_timeout_ms,
                 "client.id": f"hub-{task.stage}-{task.lane}-{slot}",
                 "enable.partition.eof": True,
+                # Records that are gone must not be passed over in silence.
+                "auto.offset.reset": "error",
             },
         )
         # Owned partitions with their committed offsets, and the ends seen behind the records.
@@ -81,8 +88,11 @@ class Loop:
         self._paused = False
         self._broken = False
         self._idle_since = time.monotonic()
-        self._stuck_at: dict[Partition, int] = {}
-        self._single = 0
+        # While a record that the cluster refuses is searched: how many records may hold it, how
+        # many are tried at once, and where it stands once it has failed alone.
+        self._suspects = 0
+        self._limit = stage.poll_records
+        self._culprits: dict[Partition, int] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Process until stopped; what was handled is committed on a clean stop."""
@@ -114,13 +124,11 @@ class Loop:
         messages = self._poll()
         if not messages and not self._spans and self._idle_since + _SETTLED_S < time.monotonic():
             self._reach_ends()
-        if not messages:
-            self._commit()
-            return
-        self._idle_since = time.monotonic()
-        self._lag.saw(messages[-1])
         try:
-            self._handle(messages)
+            if messages:
+                self._idle_since = time.monotonic()
+                self._lag.saw(messages[-1])
+                self._handle(messages)
             due = (
                 len(messages) < self._stage.poll_records
                 or self._records >= self._stage.batch_records
@@ -139,14 +147,13 @@ class Loop:
 
     def _poll(self) -> list[Any]:
         """Whatever has arrived, waiting shortly for company; never another's records."""
-        limit = 1 if self._single else self._stage.poll_records
         first: Any = self._consumer.poll(_LINGER_S if self._spans else _IDLE_S)
         self._polled = time.monotonic()
         if first is None:
             return []
         messages: list[Any] = [first]
-        if limit > 1:
-            messages += self._consumer.consume(limit - 1, _LINGER_S)
+        if self._limit > 1:
+            messages += self._consumer.consume(self._limit - 1, _LINGER_S)
         good = []
         for message in messages:
             error = message.error()
@@ -154,6 +161,13 @@ class Loop:
                 good.append(message)
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
                 self._ends[Partition(message.topic(), message.partition())] = message.offset()
+            elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
+                raise InvariantError(
+                    "the records from the committed offset on are gone: retention removed them, or "
+                    "the topic was made anew",
+                    where=f"{message.topic()}/{message.partition()}",
+                    fix="see 'Records are gone' in ops/README.md",
+                )
             else:
                 raise translate(error, doing="reading")
         return good
@@ -198,15 +212,12 @@ class Loop:
         passing("after-produce")
 
     def _one_or_all(self, partition: Partition, group: list[Any]) -> None:
-        if self._single and self._stuck_at.get(partition) == group[0].offset():
-            # This very record failed alone before: it is the culprit.
-            self._task.refuse(
-                group[0],
-                "every transaction that held this record was refused by the cluster",
-                self._producer.produce,
-            )
-            del self._stuck_at[partition]
-        else:
+        if self._culprits.get(partition) == group[0].offset():
+            cause = "every transaction that held this record was refused by the cluster"
+            self._task.refuse(group[0], cause, self._producer.produce)
+            del self._culprits[partition]
+            self._suspects, group = 0, group[1:]
+        if group:
             self._task.handle(partition, group, self._producer.produce)
 
     def _commit(self) -> None:
@@ -235,19 +246,23 @@ class Loop:
         self._observe(self._records, time.monotonic() - self._began)
         self._owned |= {name: span.to for name, span in self._spans.items()}
         self._spans = {}
+        self._suspects = max(0, self._suspects - self._records)
         self._records = 0
-        self._single = max(0, self._single - 1)
+        if not self._suspects and not self._culprits:
+            self._limit = self._stage.poll_records
 
     def _rewind(self, *, record_at_fault: bool) -> None:
         """After a rollback: state, spans and the consumer's place are as before it."""
         self._task.rolled_back()
-        spans, self._spans, self._records = self._spans, {}, 0
+        spans, self._spans = self._spans, {}
+        records, self._records = self._records, 0
         self._ends.clear()
         # A cluster in trouble rolls good records back too: only its verdict on a record counts.
-        if record_at_fault:
-            if self._single:
-                self._stuck_at = {partition: span.from_ for partition, span in spans.items()}
-            self._single = _SINGLE_RECORDS
+        if record_at_fault and records == 1:
+            self._culprits = {partition: span.from_ for partition, span in spans.items()}
+        elif record_at_fault:
+            self._suspects = max(self._suspects, records)
+            self._limit = max(1, min(records, self._limit) // 2)
         for partition, span in spans.items():
             if partition in self._owned:
                 self._seek(partition, span.from_)
@@ -286,7 +301,10 @@ class Loop:
         )
         passing("after-restore")
         client.incremental_assign(
-            [TopicPartition(*partition, max(offset, 0)) for partition, offset in committed.items()]
+            [
+                TopicPartition(*partition, offset if offset >= 0 else OFFSET_BEGINNING)
+                for partition, offset in committed.items()
+            ]
         )
         self._owned |= {name: max(0, offset) for name, offset in committed.items()}
         if self._paused:

