@@ -4,36 +4,27 @@ Runs each connector's pure `parse` inside the transaction that also holds the pa
 payload gives events, dead letters for what was refused in it, or nothing; it never stops another.
 """
 
-import hashlib
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 import schemas
-from hub.codec import MINUTE_US, EventCodec, RecordCodec, micros
+from hub.codec import MINUTE_US, RecordCodec, micros
 from hub.config import Config
-from hub.connector import Nothing, Payload, Rejection
+from hub.connector import Rejection
 from hub.dead_letter import TOPIC as DEAD_LETTERS
 from hub.dead_letter import Refused, dead_letter
-from hub.discovery import connector, connector_names
+from hub.discovery import connector_names
 from hub.engine.books import Books, Count
 from hub.engine.task import Partition, Produce, Restored, Span
-from hub.envelope import Canonical, Envelope, RawRef, raw_topic, received_of
-from hub.errors import ConfigError, RecordError
+from hub.envelope import Canonical, raw_topic
 from hub.evidence import EvidenceStore
-from hub.ingest.limits import inflate
 from hub.metrics import StageMetrics
+from hub.parsing import Parser, RawRecord, described, event_codecs
 from hub.schema_ids import SchemaIds
 
 __all__ = ["Normalise"]
-
-_log = logging.getLogger("hub.normalise")
-_EVENT_MAX = 900_000  # leaves room for what process appends, below Kafka's limit of 1 MiB
-_INFLATED_MAX = 64 * 2**20
 
 
 class Normalise:
@@ -46,20 +37,13 @@ class Normalise:
     ) -> None:
         self.lane = lane
         self.topics = [raw_topic(name, lane) for name in connector_names()]
-        self._connector_of = {raw_topic(name, lane): name for name in connector_names()}
-        self._config = config
         self._key = config.site_key()
-        self._store = store
-        self._codecs = {
-            noun.name: EventCodec(schemas.built(noun.topic), ids.current(noun.topic))
-            for noun in schemas.nouns().values()
-        }
+        self._parser = Parser(config, codecs=event_codecs(ids), evidence=store, keep_pictures=True)
         self._letters = RecordCodec(schemas.built(DEAD_LETTERS), ids.current(DEAD_LETTERS))
         self._books = Books(
             stage=self.stage, lane=lane, slot=slot, schema_id=ids.current("ledger.v1")
         )
         self._metrics = {name: StageMetrics(self.stage, lane, name) for name in connector_names()}
-        self._envelopes: dict[tuple[str, str], Envelope] = {}
         self._counts: dict[Partition, dict[tuple[str, str, int, str], int]] = {}
         self._dead: dict[tuple[str, str, str], int] = {}
 
@@ -77,11 +61,12 @@ class Normalise:
     def handle(self, partition: Partition, messages: Sequence[Any], produce: Produce) -> None:
         """Parse payloads of one raw partition, in their order."""
         for message in messages:
-            self._one(partition, message, produce)
+            self._one(partition, RawRecord.of(message), produce)
 
     def refuse(self, message: Any, cause: str, produce: Produce) -> None:
         """The cluster refuses what this payload gives: keep it as a dead letter."""
-        refused = _refused(message, message.headers() or [], message.value() or b"")
+        raw = RawRecord.of(message)
+        refused = replace(described(raw), value=raw.value)
         self._letter(refused, Rejection(code="refused-by-cluster", message=cause), produce)
         partition = Partition(message.topic(), message.partition())
         self._count(partition, refused, "", "refused")
@@ -94,7 +79,7 @@ class Normalise:
     def committed(self) -> None:
         """Count what was written, and begin anew."""
         for partition, counts in self._counts.items():
-            meters = self._metrics[self._connector_of[partition.topic]]
+            meters = self._metrics[self._parser.connector_of(partition.topic)]
             for (source, noun, _, outcome), count in counts.items():
                 if outcome == "found":
                     topic = schemas.nouns()[noun].topic
@@ -112,60 +97,21 @@ class Normalise:
         self._counts.clear()
         self._dead.clear()
 
-    def _one(self, partition: Partition, message: Any, produce: Produce) -> None:
-        headers = message.headers() or []
-        name = self._connector_of[partition.topic]
-        refused = _refused(message, headers, b"", component=name)
-        try:
-            body = self._body(message, dict(headers))
-            payload = _payload(refused, body, headers)
-            results = self._envelope(name, payload.source_id).results(
-                payload,
-                RawRef(
-                    refused.sha256 or hashlib.sha256(body).digest(),
-                    partition.topic,
-                    partition.number,
-                    message.offset(),
-                ),
-            )
-        except (RecordError, ConfigError) as error:
-            code = getattr(error, "code", "bad-source")
-            results = iter(
-                [Rejection(code=code, message=error.what, path=error.where, fix=error.fix)]
-            )
-            body = message.value() or b""
+    def _one(self, partition: Partition, raw: RawRecord, produce: Produce) -> None:
+        name = self._parser.connector_of(raw.topic)
+        parsed = self._parser.parse(raw)
         outcomes = set()
-        for index, result in enumerate(results):
-            written = self._write(result, index, refused, body, produce)
-            outcomes.add(type(written))
-            if isinstance(written, Canonical):
-                self._count(partition, refused, written.noun, "found")
-            elif isinstance(written, Rejection):
-                self._count(partition, refused, "", "dead")
-                letter = (name, written.code, refused.source_id)
+        for index, result in parsed.outcomes:
+            outcomes.add(type(result))
+            if isinstance(result, Canonical):
+                produce(result.topic, result.value, result.key, result.headers)
+                self._count(partition, parsed.record, result.noun, "found")
+            elif isinstance(result, Rejection):
+                self._letter(parsed.refused(index), result, produce)
+                self._count(partition, parsed.record, "", "dead")
+                letter = (name, result.code, parsed.record.source_id)
                 self._dead[letter] = self._dead.get(letter, 0) + 1
-        self._count(partition, refused, "", _word(outcomes))
-
-    def _write(
-        self,
-        result: Canonical | Rejection | Nothing,
-        index: int,
-        refused: Refused,
-        body: bytes,
-        produce: Produce,
-    ) -> Canonical | Rejection | Nothing:
-        """Write one outcome; what it became, for the books."""
-        if isinstance(result, Canonical) and len(result.value) > _EVENT_MAX:
-            result = Rejection(
-                code="too-large",
-                message=f"the event takes {len(result.value)} bytes, at most {_EVENT_MAX} fit",
-                fix="let the source send smaller records",
-            )
-        if isinstance(result, Canonical):
-            produce(result.topic, result.value, result.key, [("cut", result.cut.pack())])
-        elif isinstance(result, Rejection):
-            self._letter(_part(refused, index, body), result, produce)
-        return result
+        self._count(partition, parsed.record, "", _word(outcomes))
 
     def _letter(self, refused: Refused, why: Rejection, produce: Produce) -> None:
         letter = dead_letter(
@@ -178,39 +124,6 @@ class Normalise:
             failed_at=datetime.now(UTC),
         )
         produce(DEAD_LETTERS, self._letters.encode(letter), refused.source_id.encode())
-
-    def _body(self, message: Any, headers: Mapping[str, bytes]) -> bytes:
-        """The payload's bytes: the value, or what the header `body` names in the evidence store."""
-        reference = headers.get("body")
-        body = self._store.get(_digest(reference)) if reference else message.value() or b""
-        if _text(headers, "meta.header.content-encoding").lower() == "gzip":
-            return _inflate(body)
-        return body
-
-    def _envelope(self, name: str, source_id: str) -> Envelope:
-        """The envelope of a source, made once; `ConfigError` when its entry is wrong."""
-        known = self._envelopes.get((name, source_id))
-        if known is None:
-            found = connector(name)
-            source = self._config.source.get(source_id)
-            try:
-                options = found.options(**(source.connector_options() if source else {}))
-            except ValidationError as error:
-                first = error.errors(include_input=False, include_url=False)[0]
-                raise ConfigError(
-                    first["msg"],
-                    where=f"source.{source_id}.options.{'.'.join(map(str, first['loc']))}",
-                    fix="correct hub.toml, then replay the dead letters",
-                ) from error
-            known = self._envelopes[name, source_id] = Envelope(
-                found,
-                options,
-                source_id,
-                key=self._key,
-                codecs=self._codecs,
-                store=lambda data: bytes.fromhex(self._store.put(data)),
-            )
-        return known
 
     def _count(self, partition: Partition, refused: Refused, noun: str, outcome: str) -> None:
         received = refused.received_at
@@ -231,75 +144,3 @@ def _word(outcomes: set[type]) -> str:
     if Canonical in outcomes:
         return "events"
     return "refused" if Rejection in outcomes else "nothing"
-
-
-def _text(headers: Mapping[str, bytes], name: str) -> str:
-    return (headers.get(name) or b"").decode("utf-8", "replace")
-
-
-def _digest(reference: bytes) -> str:
-    return reference.decode("ascii", "replace").removeprefix("sha256:")
-
-
-def _refused(
-    message: Any, pairs: list[tuple[str, bytes]], value: bytes, component: str = ""
-) -> Refused:
-    """What is known of a raw record, for its dead letter."""
-    headers = dict(pairs)
-    try:
-        sha256 = bytes.fromhex(_text(headers, "sha256"))
-    except ValueError:
-        sha256 = b""
-    return Refused(
-        stage="normalise",
-        topic=message.topic(),
-        partition=message.partition(),
-        offset=message.offset(),
-        value=value,
-        headers=pairs,
-        source_id=_text(headers, "source_id"),
-        component=component,
-        component_version=connector(component).version if component else "",
-        payload_id=_text(headers, "payload_id"),
-        received_at=received_of(headers),
-        content_type=_text(headers, "content_type"),
-        sha256=sha256,
-        body_ref=_text(headers, "body"),
-    )
-
-
-def _part(refused: Refused, index: int, body: bytes) -> Refused:
-    """The same record, with its bytes where they are not kept elsewhere."""
-    return replace(refused, index=index, value=b"" if refused.body_ref else body)
-
-
-def _payload(refused: Refused, body: bytes, pairs: list[tuple[str, bytes]]) -> Payload:
-    """The payload a parser sees; `RecordError` when ingest's headers are missing."""
-    if not refused.source_id or refused.received_at is None:
-        raise RecordError(
-            "the raw record lacks the headers source_id or received_at",
-            code="bad-raw-record",
-            fix="only ingest writes to raw topics",
-        )
-    headers = dict(pairs)
-    return Payload(
-        body=body,
-        content_type=refused.content_type,
-        received_at=refused.received_at,
-        source_id=refused.source_id,
-        payload_id=refused.payload_id,
-        transport=_text(headers, "transport"),
-        meta={
-            name.removeprefix("meta."): _text(headers, name)
-            for name in headers
-            if name.startswith("meta.")
-        },
-    )
-
-
-def _inflate(body: bytes) -> bytes:
-    """A gzip body, inflated up to a bound."""
-    try:
-        return inflate(body, _INFLATED_MAX)
-    except ValueError as error:
-        raise RecordError(f"not usable as gzip: {error}", code="bad-encoding") from error

@@ -317,7 +317,8 @@ def wait_for_topics(config: Config, specs: Iterable[TopicSpec], *, timeout_s: fl
 def access_rules(config: Config) -> list[str]:
     """`kafka-acls` calls that give every principal what it needs, and nothing else.
 
-    Principals are the ids of subscribers, and `hub-ingest`, `hub-normalise`, `hub-process`.
+    Principals are the ids of subscribers, `hub-ingest`, `hub-normalise`, `hub-process`, and
+    `hub-replay` for people who replay.
     """
     found = [
         _rule(config, "hub-ingest", ("Write",), topic="raw.", prefixed=True),
@@ -347,6 +348,21 @@ def access_rules(config: Config) -> list[str]:
             _rule(config, subscriber, ("Read",), topic=own, prefixed=True),
             _rule(config, subscriber, ("Read",), group=own, prefixed=True),
         ]
+    both = ("Read", "Write")
+    for topic in (*(noun.topic for noun in schemas.nouns().values()), "dead_replay.v1"):
+        found.append(_rule(config, "hub-replay", both, topic=topic))
+    found += [
+        _rule(config, "hub-replay", both, topic="raw.", prefixed=True),
+        _rule(config, "hub-replay", ("Create", *both), topic="replay.", prefixed=True),
+        _rule(config, "hub-replay", ("Read",), topic="dead_letter.v1"),
+        _rule(config, "hub-replay", ("Read",), topic="device.v1"),
+        _rule(config, "hub-replay", ("Read",), topic="route.v1"),
+        _rule(config, "hub-replay", ("Write",), topic="ledger.v1"),
+        _rule(config, "hub-replay", ("Describe",), group="hub.normalise.", prefixed=True),
+        _rule(
+            config, "hub-replay", ("Write", "Describe"), transactional="hub-replay", prefixed=True
+        ),
+    ]
     found.append(_rule(config, "ops", ("Read",), topic="dead_letter.v1"))
     found.append(_rule(config, "ops", ("Read",), topic="ledger.v1"))
     return sorted(set(found))

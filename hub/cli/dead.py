@@ -1,11 +1,18 @@
-"""`hub dead list|show`."""
+"""`hub dead list|show|replay`."""
 
 import argparse
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from hub.cli.common import Commands, command, config_of, group, json_option, table, time_of
 from hub.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hub.config import Config
+    from hub.registry import Registry
+    from hub.replay.letters import Selection
 
 __all__ = ["add"]
 
@@ -38,40 +45,73 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
     )
     shown.add_argument("id", metavar="ID", help="its id, or the beginning of it")
     json_option(shown)
+    _add_replay(dead)
 
 
-def _letters(arguments: argparse.Namespace, since: str | None) -> Iterator[dict[str, Any]]:
+def _add_replay(dead: "Commands[argparse.ArgumentParser]") -> None:
+    parser = command(
+        dead,
+        "replay",
+        _replay,
+        help_="send again what can be read now; shows what would happen unless --apply is given",
+        example="hub dead replay --code malformed --source vms-ring-3 --apply",
+        description="Runs refused payloads through the connectors and steps as they are installed "
+        "here.\nOnly the parts that were refused are sent, marked as replayed, each letter once.\n"
+        "Mend the cause and restart the stages first. Exit code 1: some are refused still.",
+    )
+    parser.add_argument("ids", nargs="*", metavar="ID", help="one letter, or several")
+    parser.add_argument("--code", metavar="CODE", help="those refused for this cause")
+    parser.add_argument("--source", metavar="SOURCE", help="those of this source")
+    parser.add_argument("--stage", choices=("normalise", "process"), help="those of this stage")
+    parser.add_argument("--component", metavar="NAME", help="those of this connector or step")
+    parser.add_argument("--component-version", metavar="V", help="those of this version of it")
+    parser.add_argument("--since", metavar="T", help="those since then, RFC 3339 with offset")
+    parser.add_argument("--apply", action="store_true", help="send them")
+    parser.add_argument("--again", action="store_true", help="also what was replayed before")
+    json_option(parser)
+
+
+@contextmanager
+def _site(arguments: argparse.Namespace) -> "Iterator[tuple[Config, Registry]]":
     from hub.registry import Registry
-    from hub.tables import rows
 
     config = config_of(arguments)
     registry = Registry(config.registry_url)
-    at = time_of(since, option="--since") if since else None
     try:
-        for _, letter in rows(config, registry, _TOPIC, since=at):
-            yield letter
+        yield config, registry
     finally:
         registry.close()
 
 
 def _list(arguments: argparse.Namespace) -> int:
     from hub.render import json_line
+    from hub.replay.letters import replayed
+    from hub.tables import rows
 
-    groups = summary(_letters(arguments, arguments.since), by=arguments.by)
+    since = time_of(arguments.since, option="--since") if arguments.since else None
+    with _site(arguments) as (config, registry):
+        done = replayed(config, registry)
+        letters = (letter for _, letter in rows(config, registry, _TOPIC, since=since))
+        groups = summary(letters, by=arguments.by, replayed=done.keys())
     if arguments.json:
         for each in groups:
             print(json_line(each))
     elif groups:
-        heads = ("count", "code", "source_id", "component", "newest", "example")
-        rows = [[str(each[head]) for head in heads] for each in groups]
-        print(table([heads, *rows]))
+        heads = ("count", "replayed", "code", "source_id", "component", "newest", "example")
+        rows_ = [[str(each[head]) for head in heads] for each in groups]
+        print(table([heads, *rows_]))
     else:
         print("no dead letters")
     return 0
 
 
-def summary(letters: Iterable[Mapping[str, Any]], *, by: str | None) -> list[dict[str, Any]]:
-    """Counts, newest time and an example by cause, source and component; most frequent first."""
+def summary(
+    letters: Iterable[Mapping[str, Any]], *, by: str | None, replayed: Collection[bytes] = ()
+) -> list[dict[str, Any]]:
+    """Counts, newest time and an example by cause, source and component; most frequent first.
+
+    `replayed` are the ids of letters that were sent again.
+    """
     from hub.render import plain, rfc3339
 
     groups: dict[tuple[str, str, str], dict[str, Any]] = {}
@@ -82,8 +122,9 @@ def summary(letters: Iterable[Mapping[str, Any]], *, by: str | None) -> list[dic
             letter["source_id"] if by != "cause" else "",
             component if by is None else "",
         )
-        row = groups.setdefault(key, {"count": 0, "newest": ""})
+        row = groups.setdefault(key, {"count": 0, "replayed": 0, "newest": ""})
         row["count"] += 1
+        row["replayed"] += letter["dead_id"] in replayed
         newest = rfc3339(letter["failed_at"])
         if newest >= row["newest"]:
             row.update(newest=newest, example=plain(letter["dead_id"], "dead_id"))
@@ -96,13 +137,15 @@ def summary(letters: Iterable[Mapping[str, Any]], *, by: str | None) -> list[dic
 
 def _show(arguments: argparse.Namespace) -> int:
     from hub.render import json_line, plain
+    from hub.tables import rows
 
     wanted = arguments.id.lower()
     found: dict[str, dict[str, Any]] = {}
-    for letter in _letters(arguments, None):
-        id_ = str(plain(letter["dead_id"], "dead_id"))
-        if id_.startswith(wanted):
-            found[id_] = letter
+    with _site(arguments) as (config, registry):
+        for _, letter in rows(config, registry, _TOPIC):
+            id_ = str(plain(letter["dead_id"], "dead_id"))
+            if id_.startswith(wanted):
+                found[id_] = letter
     if len(found) != 1:
         what = f"{len(found)} dead letters begin so" if found else "there is no such dead letter"
         raise ConfigError(what, where=arguments.id, fix="take an id from `hub dead list`")
@@ -150,3 +193,53 @@ def printable(data: bytes) -> str:
     if len(data) > _HEX_BYTES:
         lines.append(f"… {len(data)} bytes in all")
     return "\n".join(lines)
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from hub.render import json_line
+    from hub.replay import dead
+
+    wanted = _selection(arguments)
+    words: Counter[str] = Counter()
+    with _site(arguments) as (config, registry):
+        run = dead.apply if arguments.apply else dead.dry_run
+        for verdict in run(config, registry, wanted, repeat=arguments.again):
+            words[verdict.word] += 1
+            print(json_line(verdict.as_dict()) if arguments.json else verdict.text(), flush=True)
+    if not arguments.json:
+        print(_told(words, sent=arguments.apply) if words else "no dead letters")
+    return 1 if words["refused"] or words["expired"] else 0
+
+
+def _selection(arguments: argparse.Namespace) -> "Selection":
+    from hub.replay.letters import Selection
+
+    wanted = Selection(
+        ids=arguments.ids,
+        stage=arguments.stage,
+        code=arguments.code,
+        source=arguments.source,
+        component=arguments.component,
+        component_version=arguments.component_version,
+        since=time_of(arguments.since, option="--since") if arguments.since else None,
+    )
+    if wanted.empty:
+        raise ConfigError(
+            "which dead letters is not said",
+            where="hub dead replay",
+            fix="name an id, or a group with --code, --source, --component …, or --since T",
+        )
+    return wanted
+
+
+def _told(words: Mapping[str, int], *, sent: bool) -> str:
+    """The sums, for people."""
+    parts = [
+        f"{words['event']} {'sent again' if sent else 'would be sent again'}",
+        f"{words['nothing']} give no event any more",
+        f"{words['refused']} refused still",
+        f"{words['expired']} expired",
+        f"{words['replayed']} replayed before",
+    ]
+    text = ", ".join(part for part in parts if not part.startswith("0 ") or "sent" in part)
+    return text if sent else f"{text}; nothing was written, --apply does it"

@@ -1,0 +1,95 @@
+"""What process would do with one canonical record: the same steps, in memory, writing nothing."""
+
+import importlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hub.codec import micros
+from hub.config import Config
+from hub.errors import RecordError
+from hub.parsing import RawRecord
+from hub.registry import Registry
+from hub.schema_ids import Versions
+from hub.tables import table
+
+__all__ = ["Steps"]
+
+_FOREVER_US = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """The record as if it arrived now."""
+
+    record: RawRecord
+    now_ms: int
+
+    def key(self) -> bytes | None:
+        return self.record.key
+
+    def value(self) -> bytes | None:
+        return self.record.value
+
+    def headers(self) -> Sequence[tuple[str, bytes | None]]:
+        return self.record.headers
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, self.now_ms
+
+
+class Steps:
+    """The steps with the registers as they are now, and without what came before.
+
+    So it says whether a record is refused and where it would go, not whether it is a repeat.
+    """
+
+    def __init__(self, config: Config, registry: Registry) -> None:
+        # Found by name: the engine does not depend on what it runs.
+        self._steps = importlib.import_module("streams.process")
+        self._devices = importlib.import_module("streams.place").DeviceRegister()
+        self._rules = importlib.import_module("streams.route").RuleBook()
+        for topic, target in (("device.v1", self._devices), ("route.v1", self._rules)):
+            for key, entry in table(config, registry, topic).items():
+                until = entry["valid_to"]
+                to_us = _FOREVER_US if until is None else micros(until)
+                target.put(key, entry, micros(entry["valid_from"]), to_us)
+        self._versions = Versions(registry)
+        self._nouns = config.nouns()
+
+    def targets(self, record: RawRecord) -> list[str]:
+        """Subscriber topics the record would go to; `RecordError` when it is refused."""
+        lane = next(noun.lane for noun in self._nouns.values() if noun.topic == record.topic)
+        process = self._steps.Process(
+            lane=lane,
+            slot="",
+            register=self._devices,
+            rules=self._rules,
+            frames=self._versions.frames,
+            recode=self._versions.recode,
+            reader=self._versions.reader,
+            nouns=self._nouns,
+        )
+        topics: list[str] = []
+        errors: list[RecordError] = []
+
+        def emit(topic: str, _value: bytes, _key: bytes) -> None:
+            topics.append(topic)
+
+        def refuse(_arrival: Any, error: RecordError) -> None:
+            errors.append(error)
+
+        process.open(record.topic, record.partition)
+        now_ms = time.time_ns() // 1_000_000
+        process.handle(
+            record.topic,
+            record.partition,
+            [_Arrival(record, now_ms)],
+            now_us=now_ms * 1000,
+            emit=emit,
+            refuse=refuse,
+        )
+        if errors:
+            raise errors[0]
+        return topics

@@ -1,0 +1,127 @@
+import gzip
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import schemas
+from hub.codec import REPLAYED, EventCodec
+from hub.config import Config
+from hub.connector import Rejection
+from hub.envelope import Canonical
+from hub.evidence import EvidenceStore
+from hub.parsing import Parser, RawRecord
+
+SAMPLES = Path(__file__).parent / "samples"
+
+
+@pytest.fixture
+def parser(tmp_path):
+    def make(*, keep_pictures: bool = False, **config) -> Parser:
+        return Parser(
+            Config(id_key=b"tests: no secret, but long enough", **config),
+            codecs={
+                noun.name: EventCodec(schemas.built(noun.topic), 1)
+                for noun in schemas.nouns().values()
+            },
+            evidence=EvidenceStore.open(str(tmp_path / "evidence")),
+            keep_pictures=keep_pictures,
+        )
+
+    return make
+
+
+def raw(value: bytes, topic: str = "raw.spat.v1", /, **other: bytes) -> RawRecord:
+    headers = {
+        "source_id": b"s",
+        "payload_id": b"p",
+        "received_at": datetime(2026, 11, 20, 1, 15, 20, tzinfo=UTC).isoformat().encode(),
+        "content_type": b"application/json",
+        "sha256": hashlib.sha256(value).hexdigest().encode(),
+        **other,
+    }
+    return RawRecord(topic, 0, 5, b"s", value, list(headers.items()))
+
+
+def signals(*junctions: object) -> bytes:
+    """The states of these intersections; one that is no object is refused."""
+    document = json.loads((SAMPLES / "spat" / "frame_giai_phong.json").read_text("utf-8"))
+    spat = document["payload"]["data"]["value"]["SPAT"]
+    (one,) = spat["intersections"]
+    spat["intersections"] = [
+        {**one, "id": {"region": 84, "id": each}} if isinstance(each, int) else each
+        for each in junctions
+    ]
+    return json.dumps(document).encode()
+
+
+def kinds(parsed) -> list:
+    return [
+        (index, result.code if isinstance(result, Rejection) else type(result).__name__)
+        for index, result in parsed.outcomes
+    ]
+
+
+def test_every_outcome_comes_with_its_place_in_the_payload(parser):
+    found = kinds(parser().parse(raw(signals(1, "no object", 3))))
+    assert found == [(0, "Canonical"), (1, "wrong-type"), (2, "Canonical")]
+
+
+def test_a_refusal_of_the_whole_payload_has_no_place(parser):
+    assert kinds(parser().parse(raw(b"{"))) == [(None, "malformed")]
+    assert kinds(parser().parse(raw(b"{}", received_at=b"?"))) == [(None, "bad-raw-record")]
+    found = parser().parse(raw(b"{}", body=b"sha256:" + b"0" * 64))
+    assert kinds(found) == [(None, "evidence-missing")]
+    letter = found.refused(None)
+    assert (letter.index, letter.value, letter.component) == (None, b"", "spat")
+
+
+def test_a_first_part_that_is_refused_has_a_place_when_others_follow(parser):
+    found = kinds(parser().parse(raw(signals("no object", 2))))
+    assert found == [(0, "wrong-type"), (1, "Canonical")]
+
+
+def test_a_wrong_option_of_the_source_refuses_its_payload(parser):
+    source = {"s": {"connector": "spat", "options": {"no_such": 1}}}
+    ((index, why),) = parser(source=source).parse(raw(signals(1))).outcomes
+    assert (index, why.code) == (None, "bad-source")
+    assert why.path == "source.s.options.no_such"
+
+
+def test_of_a_payload_that_is_sent_again_only_what_was_refused_passes(parser):
+    once = dict(parser().parse(raw(signals(1, 2, 3, 4))).outcomes)
+    again = list(
+        parser().parse(raw(signals(1, 2, 3, 4), replay_of=b"x", replay_indexes=b"1,3-")).outcomes
+    )
+    assert [index for index, _ in again] == [1, 3]
+    for index, event in again:
+        assert isinstance(event, Canonical)
+        assert event.value[REPLAYED] == 1
+        assert event.value[:REPLAYED] == once[index].value[:REPLAYED]
+        assert event.value[REPLAYED + 1 :] == once[index].value[REPLAYED + 1 :]
+    found = parser().parse(raw(signals(1), replay_indexes=b"one"))
+    assert kinds(found) == [(None, "bad-raw-record")]
+
+
+def test_packed_bytes_are_parsed_and_kept_unpacked(parser):
+    body = signals(1, "no object")
+    packed = {"meta.header.content-encoding": b"gzip"}
+    found = parser().parse(raw(gzip.compress(body), **packed))
+    assert found.body == body
+    assert found.refused(1).value == body
+    assert kinds(found) == [(0, "Canonical"), (1, "wrong-type")]
+    assert kinds(parser().parse(raw(body, **packed))) == [(None, "bad-encoding")]
+
+
+def test_a_dry_run_stores_no_picture(parser, tmp_path):
+    sample = SAMPLES / "hikvision_isapi" / "anpr_push_with_pictures.bin"
+    content_type = json.loads(Path(f"{sample}.meta.json").read_text("utf-8"))["content_type"]
+    record = raw(sample.read_bytes(), "raw.hikvision_isapi.v1", content_type=content_type.encode())
+    kept = tmp_path / "evidence"
+    dry = [result.value for _, result in parser().parse(record).outcomes]
+    assert not [each for each in kept.rglob("*") if each.is_file()]
+    wet = [result.value for _, result in parser(keep_pictures=True).parse(record).outcomes]
+    assert [each for each in kept.rglob("*") if each.is_file()]
+    assert dry == wet
