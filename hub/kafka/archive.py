@@ -1,0 +1,177 @@
+"""What many topics hold between two moments, read at once: for books that are checked.
+
+A moment is the end of every partition, open transactions included: reading up to it waits until
+each of them is decided. So whatever was committed before the moment is read, and nothing is read
+half.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import OffsetSpec
+
+from hub.config import KafkaConfig
+from hub.errors import EnvironmentNotReadyError
+from hub.kafka.clients import admin, consumer, reader, translate, unwrap
+
+__all__ = ["Archive", "KafkaArchive", "Place", "Start"]
+
+_CALL_S = 30.0
+# An open transaction of a worker that died is ended by the cluster within this, at the latest.
+_SILENCE_S = 60.0
+_BATCH = 5_000
+
+
+class Place(NamedTuple):
+    """One partition of a topic."""
+
+    topic: str
+    number: int
+
+
+class Start(NamedTuple):
+    """Where reading a partition begins."""
+
+    offset: int
+    kept: int
+    """First offset that is still kept."""
+
+    @property
+    def cut(self) -> bool:
+        """Whether records that reading would have begun with are gone."""
+        return self.kept > 0 and self.offset <= self.kept
+
+
+class Archive(Protocol):
+    """Topics as the books are checked against them."""
+
+    def places(self, topics: Iterable[str]) -> list[Place]:
+        """Every partition of the topics; `EnvironmentNotReadyError` names one that is missing."""
+
+    def starts(self, places: Iterable[Place], at: datetime | None) -> dict[Place, Start]:
+        """Where records appended at a time or later begin (None: what is kept)."""
+
+    def ends(self, places: Iterable[Place]) -> dict[Place, int]:
+        """The ends as they are now, behind what open transactions hold."""
+
+    def committed(self, group: str, places: Iterable[Place]) -> dict[Place, int]:
+        """Offsets a group has committed; 0 where it has none."""
+
+    def read(self, starts: Mapping[Place, int], ends: Mapping[Place, int]) -> Iterator[Any]:
+        """Committed records from start to end, each partition in its order."""
+
+
+class KafkaArchive:
+    """The topics of a cluster; close it when done."""
+
+    def __init__(self, kafka: KafkaConfig) -> None:
+        self._kafka = kafka
+        self._client = reader(kafka)
+        # The admin client must outlive its futures: dropped, they never resolve.
+        self._admin = admin(kafka)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+    def places(self, topics: Iterable[str]) -> list[Place]:
+        """Every partition of the topics; `EnvironmentNotReadyError` names one that is missing."""
+        try:
+            known = self._client.list_topics(timeout=_CALL_S).topics
+        except KafkaException as exception:
+            raise translate(unwrap(exception), doing="looking up topics") from exception
+        found = []
+        for topic in topics:
+            if topic not in known:
+                raise EnvironmentNotReadyError(
+                    "no such topic", where=topic, fix="run `hub topics apply`"
+                )
+            found += [Place(topic, number) for number in sorted(known[topic].partitions)]
+        return found
+
+    def starts(self, places: Iterable[Place], at: datetime | None) -> dict[Place, Start]:
+        """Where records appended at a time or later begin (None: what is kept)."""
+        places = list(places)
+        kept = self._offsets(places, OffsetSpec.earliest())
+        if at is None:
+            return {place: Start(kept[place], kept[place]) for place in places}
+        ends = self.ends(places)
+        at_ms = int(at.timestamp() * 1000)
+        try:
+            answers = self._client.offsets_for_times(
+                [TopicPartition(*place, at_ms) for place in places], timeout=_CALL_S
+            )
+        except KafkaException as exception:
+            raise translate(unwrap(exception), doing="looking up times") from exception
+        found = {}
+        for answer in answers:
+            place = Place(answer.topic, answer.partition)
+            # Nothing is that young: what comes from now on is.
+            offset = answer.offset if answer.offset >= 0 else ends[place]
+            found[place] = Start(max(offset, kept[place]), kept[place])
+        return found
+
+    def ends(self, places: Iterable[Place]) -> dict[Place, int]:
+        """The ends as they are now, behind what open transactions hold."""
+        return self._offsets(list(places), OffsetSpec.latest())
+
+    def committed(self, group: str, places: Iterable[Place]) -> dict[Place, int]:
+        """Offsets a group has committed; 0 where it has none."""
+        client = consumer(self._kafka, group)
+        try:
+            answers = client.committed([TopicPartition(*each) for each in places], timeout=_CALL_S)
+        except KafkaException as exception:
+            raise translate(
+                unwrap(exception), doing=f"looking up offsets of {group}"
+            ) from exception
+        finally:
+            client.close()
+        return {Place(each.topic, each.partition): max(0, each.offset) for each in answers}
+
+    def read(self, starts: Mapping[Place, int], ends: Mapping[Place, int]) -> Iterator[Any]:
+        """Committed records from start to end, each partition in its order."""
+        open_ = {place for place, start in starts.items() if start < ends[place]}
+        client = reader(self._kafka)
+        try:
+            client.assign([TopicPartition(*place, starts[place]) for place in sorted(open_)])
+            deadline = time.monotonic() + _SILENCE_S
+            while open_:
+                message: Any
+                for message in client.consume(_BATCH, 0.2):
+                    error = message.error()
+                    # The end of what is decided, behind the markers; more of it may come.
+                    ended = error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001
+                    if error is not None and not ended:
+                        raise translate(error, doing=f"reading {message.topic()}")
+                    place, offset = (message.topic(), message.partition()), message.offset()
+                    if place not in open_:
+                        continue
+                    deadline = time.monotonic() + _SILENCE_S
+                    if not ended and offset < ends[place]:
+                        yield message
+                    if offset + (not ended) >= ends[place]:
+                        open_.discard(place)
+                if time.monotonic() > deadline:
+                    raise EnvironmentNotReadyError(
+                        f"nothing was read for {_SILENCE_S:.0f} s",
+                        where=", ".join(sorted({topic for topic, _ in open_})),
+                        fix="check that the brokers run and that no transaction hangs",
+                    )
+        finally:
+            client.close()
+
+    def _offsets(self, places: list[Place], spec: OffsetSpec) -> dict[Place, int]:
+        answers = self._admin.list_offsets(
+            {TopicPartition(*place): spec for place in places},
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+        )
+        try:
+            return {
+                Place(at.topic, at.partition): future.result(timeout=_CALL_S).offset
+                for at, future in answers.items()
+            }
+        except KafkaException as exception:
+            raise translate(unwrap(exception), doing="looking up offsets") from exception
