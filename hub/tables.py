@@ -11,7 +11,7 @@ from hub.config import Config
 from hub.errors import RecordError
 from hub.kafka.records import Record, read, write
 from hub.registry import Registry
-from hub.schema_ids import SchemaIds
+from hub.schema_ids import SchemaIds, unsound
 
 __all__ = ["Decoder", "near_topic", "publish", "rows", "table"]
 
@@ -30,6 +30,10 @@ class Decoder:
             schema = self._registry.schema(id_)
             if schema is None:
                 raise RecordError(f"the registry knows no schema {id_}", code="unknown-schema")
+            if (fault := unsound(schema)) is not None:
+                raise RecordError(
+                    f"schema {id_} is none of this hub's: {fault}", code="wrong-schema"
+                )
             self._codecs[id_] = RecordCodec(schema, id_)
         assert value is not None  # schema_id has refused it
         return self._codecs[id_].decode(value)
