@@ -1,23 +1,50 @@
 """Fixtures shared by all tests: one Kafka and one registry for the whole session.
 
 Taken in this order: `HUB_TEST_BOOTSTRAP` with `HUB_TEST_REGISTRY`, containers where a Docker
-engine answers, else the embedded stack. Each pytest process starts its own; run tests marked
-`kafka` in one process (`-n0`).
+engine answers, else the embedded stack. Several pytest processes (`-n 2`) never share one: all
+tests that use it go to the same process.
 """
 
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from hub.stack import Stack
 
+TESTS = Path(__file__).parent
+# Folders whose tests start clusters of their own, beside the one of the session.
+OWN_CLUSTER = ("engine", "faults")
 # The same releases as in hub/stack/artifacts.json.
 KAFKA_IMAGE = "apache/kafka:4.4.0"
 REGISTRY_IMAGE = "apicurio/apicurio-registry:3.3.3"
+
+
+class ByCluster(LoadScopeScheduling):
+    """Gives tests of one file, and all files that use one cluster, to the same process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _scope(nodeid.split("::", maxsplit=1)[0])
+
+
+@cache
+def _scope(path: str) -> str:
+    file = TESTS.parent / path
+    if "pytest.mark.kafka" not in file.read_text("utf-8"):
+        return path
+    folder = file.relative_to(TESTS).parts[0]
+    return folder if folder in OWN_CLUSTER else "shared"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByCluster:
+    """Used with `-n 2`: see the Makefile."""
+    return ByCluster(config, log)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,3 @@
-# more than 400 lines: the rig and its oracle, read together
 """Runs stages as processes on a real cluster, and holds what they wrote against an oracle.
 
 The oracle is a pure function of the log: what the raw topics hold goes through the parsers, what
@@ -13,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,13 +44,14 @@ from hub.simulator import Plan, Rates, Shot
 from hub.stack import Stack
 from hub.supervisor import Worker
 
+ROOT = Path(__file__).parents[2]
 ID_KEY = "tests: no secret, but long enough"
 SEED = 20_261_122
 # Everything that may go wrong on the way, but for pictures: they only make the records large.
 RATES = Rates(
     plate_reads_per_s=30, heartbeats_per_s=5, detections_per_s=5, alarms_per_s=2, pictures=0,
-    situations_per_s=0, alert_chains_per_s=0, retransmitted=0.2, swapped=0.2, late=0.1,
-    wrong_clocks=0.1, unknown_cameras=0.1, broken=0.02,
+    situations_per_s=0, alert_chains_per_s=0, retransmitted=0.2, second_reads=0.2, swapped=0.2,
+    late=0.1, wrong_clocks=0.1, unknown_cameras=0.1, broken=0.02,
 )  # fmt: skip
 PATIENCE_S = 120.0
 STAGES = ("normalise", "process")
@@ -67,8 +67,10 @@ class Rig:
     seed: int = SEED
     python_path: Path | None = None
     by_hand: bool = False
+    rates: Rates = RATES
     config: Config = field(default_factory=Config)
     workers: list[Worker] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         print(f"seed {self.seed}")
@@ -85,12 +87,10 @@ class Rig:
             "stage": {"poll_records": 200},
             "source": simulator.sources(self.seed),
         }
-        self.config_file.write_text(tomli_w.dumps(values), "utf-8")
-        self.config = load(self.config_file, {"HUB_ID_KEY": ID_KEY})
+        self.configure(values)
         self.registry = Registry(self.config.registry_url)
-        topics.apply(self.config, self.registry)
         self.rules = routes.read_toml(routes.SHIPPED.read_text("utf-8"))
-        routes.publish(self.config, self.registry, self.rules)
+        self._make_topics()
         self.ids = SchemaIds(self.registry)
         self._shots = self._bulk_shots()
         self._numbers = itertools.count()
@@ -100,22 +100,58 @@ class Rig:
     def config_file(self) -> Path:
         return self.folder / "hub.toml"
 
+    def configure(self, values: Mapping[str, Any]) -> None:
+        """Change tables of the configuration, for workers that start from now on."""
+        self.values |= values
+        self.config_file.write_text(tomli_w.dumps(self.values), "utf-8")
+        self.config = load(self.config_file, {"HUB_ID_KEY": ID_KEY})
+
     def close(self) -> None:
         self.stop_workers()
         self.registry.close()
 
+    def reset(self) -> None:
+        """Delete every topic of the hub, and with them the groups' offsets, and make them anew."""
+        mine = {each.name for each in topics.declared(self.config)}
+        deleting = self._admin.delete_topics(sorted(mine & set(self._topics())))
+        for future in deleting.values():
+            future.result(30)
+        self.until(lambda: not mine & set(self._topics()), "the topics are gone")
+        self.by_hand = False
+        self._make_topics()
+
+    def _topics(self) -> Iterable[str]:
+        found: Iterable[str] = self._admin.list_topics(timeout=30).topics
+        return found
+
+    def _make_topics(self) -> None:
+        topics.apply(self.config, self.registry)
+        routes.publish(self.config, self.registry, self.rules)
+
     # Workers
 
     def worker(
-        self, stage: str, lane: str = "bulk", *, slot: str = "one", failpoint: str = ""
+        self,
+        stage: str,
+        lane: str = "bulk",
+        *,
+        slot: str = "one",
+        failpoint: str = "",
+        mutant: str = "",
     ) -> Worker:
-        """Start a stage in one lane; it dies at the failpoint, `name:passage`."""
+        """Start a stage in one lane; it dies at the failpoint, `name:passage`.
+
+        `mutant` names a fault of `tests/mutants` that is seeded into it.
+        """
         environment = {**os.environ, "HUB_ID_KEY": ID_KEY, "HUB_SLOT": slot}
         environment |= {"HUB_FAILPOINT": failpoint} if failpoint else {}
         if self.python_path is not None:
             environment |= {"PYTHONPATH": str(self.python_path), "PYTHONSAFEPATH": "1"}
+        if mutant:
+            environment["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT, ROOT / "tests")))
         name = f"{stage}-{lane}-{slot}-{next(self._numbers)}"
-        words = [sys.executable, "-m", "hub", "--config", str(self.config_file)]
+        module = ["mutants", mutant] if mutant else ["hub"]
+        words = [sys.executable, "-m", *module, "--config", str(self.config_file)]
         log = self.folder / f"{name}.log"
         command = [*words, "run", stage, "--lane", lane]
         worker = Worker(name, command, log, environment)
@@ -158,10 +194,14 @@ class Rig:
 
     def until_drained(self, lanes: Sequence[str] = ("bulk",)) -> None:
         """Wait until both stages have committed everything that is there."""
-        wanted = [(stage, lane) for stage in STAGES for lane in lanes]
+        self.until_handled([(stage, lane) for stage in STAGES for lane in lanes])
+
+    def until_handled(self, wanted: Iterable[tuple[str, str]]) -> None:
+        """Wait until these stages, each in a lane, have committed everything that is there."""
+        stages = list(wanted)
         self.until(
-            lambda: not any(self._behind(*each) for each in wanted),
-            "the stages have handled everything",
+            lambda: not any(self._behind(*each) for each in stages),
+            f"{stages} have handled everything",
         )
 
     def _behind(self, stage: str, lane: str) -> int:
@@ -197,7 +237,14 @@ class Rig:
 
     def write(self, records: Iterable[Raw]) -> list[Raw]:
         """Write records and wait for them."""
-        client = Producer({"bootstrap.servers": self.stack.bootstrap, "acks": "all"})
+        client = Producer(
+            {
+                "bootstrap.servers": self.stack.bootstrap,
+                "acks": "all",
+                # As the hub chooses: a key stays in its partition, whoever writes it.
+                "partitioner": "murmur2_random",
+            }
+        )
         written = list(records)
         canonical = {noun.topic for noun in schemas.nouns().values()}
         self.by_hand |= any(topic in canonical for topic, *_ in written)
@@ -209,7 +256,7 @@ class Rig:
     def _bulk_shots(self) -> Iterator[Shot]:
         start = datetime.now(UTC) - timedelta(hours=2)
         plan = Plan(
-            seed=self.seed, seconds=7200, start=start, rates=RATES, cameras=60, junctions=20
+            seed=self.seed, seconds=7200, start=start, rates=self.rates, cameras=60, junctions=20
         )
         yield from plan
 
@@ -260,6 +307,26 @@ class Rig:
         finally:
             client.close()
         return found
+
+    def left_open(self) -> list[str]:
+        """Partitions whose last stable offset is not their end: a transaction is open there."""
+        places = [
+            TopicPartition(name, number)
+            for name, found in self._admin.list_topics(timeout=30).topics.items()
+            for number in found.partitions
+            if not name.startswith("__")
+        ]
+        committed, written = (
+            self._admin.list_offsets(
+                {place: OffsetSpec.latest() for place in places}, isolation_level=level
+            )
+            for level in (IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED)
+        )
+        return [
+            f"{place.topic}/{place.partition}"
+            for place in places
+            if committed[place].result(30).offset != written[place].result(30).offset
+        ]
 
     def dead_letters(self) -> list[dict[str, Any]]:
         codec = RecordCodec(schemas.built("dead_letter.v1"), 0)

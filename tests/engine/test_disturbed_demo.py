@@ -8,7 +8,7 @@ from rich.console import Console
 
 from hub.demo.run import Settings, run
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 SEED = 7
 
 
