@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .SILENT:
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup demo test test-slow lint format bench lock clean
+.PHONY: help setup demo test test-slow soak lint format bench lock clean
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -61,10 +61,15 @@ demo: $(STAMP) ## the whole hub on this machine with a simulated city (ARGS="--s
 	$(BIN)/hub demo $(ARGS)
 
 test: $(STAMP) ## the tests (ARGS="-k name" to choose)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 --no-loadscope-reorder $(ARGS)
 
 test-slow: $(STAMP) ## the long tests: crashes, soak, load
 	$(BIN)/pytest -m slow $(ARGS)
+
+soak: $(STAMP) ## faults of every kind for MINUTES=30, SEED=n, REPORT=file; 1 on any violation
+	PYTHONPATH=.:tests/engine $(BIN)/python tests/faults/soak.py --minutes $(or $(MINUTES),30) \
+	  $(if $(SEED),--seed $(SEED)) $(if $(BROKERS),--brokers $(BROKERS)) \
+	  $(if $(REPORT),--report $(REPORT)) $(ARGS)
 
 lint: $(STAMP) ## style, types, import contracts, spelling, generated files
 	$(BIN)/ruff check --quiet
@@ -78,9 +83,8 @@ format: $(STAMP) ## rewrite the code in the house format
 	$(BIN)/ruff check --quiet --fix-only
 	$(BIN)/ruff format --quiet
 
-bench: $(STAMP) ## how fast process and normalise are here, beside copying bytes
-	$(BIN)/hub bench process $(ARGS)
-	$(BIN)/hub bench normalise $(ARGS)
+bench: $(STAMP) ## how fast the stages are here, as Markdown (ARGS="--markdown ops/README.md")
+	$(BIN)/hub bench all $(ARGS)
 
 lock: ## resolve the dependencies again (ARGS=--upgrade for newer versions)
 	$${PYTHON:-python3.11} -m venv --clear .cache/lock

@@ -24,9 +24,9 @@ SETTINGS = """\
 process.roles=broker,controller
 node.id={node}
 controller.quorum.voters={voters}
-listeners=BROKER://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=BROKER://{host}:{port}
-listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=BROKER://{host}:{port},CONTROLLER://{host}:{controller_port}{proxied}
+advertised.listeners=BROKER://{host}:{port}{advertised}
+listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT
 inter.broker.listener.name=BROKER
 controller.listener.names=CONTROLLER
 log.dirs={data}
@@ -75,7 +75,11 @@ logger.server.level=info
 
 
 class Broker:
-    """One node, broker and controller at once; its ports stay the same when it restarts."""
+    """One node, broker and controller at once; its ports stay the same when it restarts.
+
+    `behind` is a second listener for clients that come through a proxy: the port it has, and the
+    proxy's port, which it tells those clients so that they stay on the proxy.
+    """
 
     def __init__(
         self,
@@ -85,8 +89,10 @@ class Broker:
         jars: Sequence[Path],
         folder: Path,
         cluster_id: str,
+        behind: tuple[int, int] | None = None,
     ) -> None:
         self.node = node
+        self.behind = behind
         self.port, self._controller_port = ports[node - 1]
         self.bootstrap = f"{HOST}:{self.port}"
         self._ports = ports
@@ -147,7 +153,10 @@ class Broker:
         voters = (
             f"{node}@{HOST}:{controller}" for node, (_, controller) in enumerate(self._ports, 1)
         )
+        own, shown = self.behind or (0, 0)
         return SETTINGS.format(
+            proxied=f",PROXIED://{HOST}:{own}" if self.behind else "",
+            advertised=f",PROXIED://{HOST}:{shown}" if self.behind else "",
             node=self.node,
             voters=",".join(voters),
             host=HOST,

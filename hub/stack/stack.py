@@ -36,6 +36,8 @@ class Stack:
         registry: whether to start the schema registry too.
         port_base: the first of the ports to use: brokers, then the registry and its health
             port, then controllers. None finds free ones and keeps them with the data folder.
+        proxied: whether each broker has a second listener for clients that come through a proxy,
+            at ports of its own (`Broker.behind`); for tests that disturb the wire.
     """
 
     def __init__(
@@ -44,6 +46,8 @@ class Stack:
         brokers: int = 1,
         registry: bool = True,  # noqa: FBT001, FBT002 - reads well by name
         port_base: int | None = None,
+        *,
+        proxied: bool = False,
     ) -> None:
         if brokers < 1:
             raise ValueError("a stack has at least one broker")
@@ -52,6 +56,7 @@ class Stack:
         self._count = brokers
         self._with_registry = registry
         self._port_base = port_base
+        self._proxied = proxied
         self._lock: IO[str] | None = None
         self._registry: Registry | None = None
         self.brokers: list[Broker] = []
@@ -163,9 +168,17 @@ class Stack:
         require_space(self.data, "the data folder of the embedded stack")
         state = self._state()
         count, ports = self._count, state["ports"]
-        pairs = list(zip(ports[:count], ports[count + 2 :], strict=True))
+        pairs = list(zip(ports[:count], ports[count + 2 : 2 * count + 2], strict=True))
+        spare = ports[2 * count + 2 :]
         self.brokers = [
-            Broker(node, ports=pairs, jars=jars, folder=self.data, cluster_id=state["cluster_id"])
+            Broker(
+                node,
+                ports=pairs,
+                jars=jars,
+                folder=self.data,
+                cluster_id=state["cluster_id"],
+                behind=(spare[2 * node - 2], spare[2 * node - 1]) if spare else None,
+            )
             for node in range(1, count + 1)
         ]
         for broker in self.brokers:
@@ -205,7 +218,8 @@ class Stack:
                 fix=f"start it with {old['brokers']}, or choose another folder",
             )
         # Two ports a broker, two for the registry, also when it is not started this time.
-        ports = choose_ports(2 * self._count + 2, base=self._port_base, remembered=old["ports"])
+        wanted = 2 * self._count + 2 + (2 * self._count if self._proxied else 0)
+        ports = choose_ports(wanted, base=self._port_base, remembered=old["ports"])
         state: dict[str, Any] = {**old, "ports": ports}
         work = path.with_suffix(".new")
         work.write_text(json.dumps(state), encoding="utf-8")
