@@ -1,95 +1,174 @@
-"""Fills a canonical topic with plate reads as the simulated city makes them."""
+"""Fills canonical topics with events as the simulated city makes them."""
 
 import random
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import schemas
 from hub import simulator
-from hub.codec import EVENT_ID, SUBJECT_ID, EventCodec
+from hub.codec import EventCodec, HeadReader
 from hub.config import TEST_ID_KEY, Config
 from hub.connector import Payload
 from hub.discovery import connector
 from hub.envelope import Canonical, Envelope, RawRef
 from hub.kafka.clients import producer
-from hub.kafka.transaction import Headers
 from hub.schema_ids import SchemaIds
 
-__all__ = ["DUPLICATES", "SEED", "fill", "plate_reads"]
+__all__ = ["MIXES", "SEED", "Filled", "codecs", "events", "fill", "nouns_of", "templates"]
 
 SEED = 1
-DUPLICATES = 0.05
-_TEMPLATES = 4_000
+MIXES = ("plates", "city")
+_DUPLICATES = 0.05
+_TEMPLATES = 5_000
+_PLAN_S = 60
+_TIMES = ("received_at", "observed_at", "published_at")
 
 
-def plate_reads(ids: SchemaIds, count: int) -> list[Canonical]:
-    """Canonical plate reads of the simulated city, through the real parser and envelope."""
-    city = simulator.sources(SEED)
-    codecs = {
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What was written."""
+
+    events: int
+    unique: Mapping[str, int]
+    """Different event ids, by topic."""
+    mean_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """An event to vary, decoded."""
+
+    record: Canonical
+    header: Mapping[str, Any]
+    restricted: Mapping[str, Any]
+    body: Mapping[str, Any]
+    occurrence: bool
+
+
+def nouns_of(mix: str) -> list[str]:
+    """Nouns that a mix may hold: plate reads alone, or all of the bulk lane."""
+    if mix == "plates":
+        return ["plate_read"]
+    return [noun.name for noun in schemas.nouns().values() if noun.lane == "bulk"]
+
+
+def codecs(ids: SchemaIds) -> dict[str, EventCodec]:
+    """The codec of each noun."""
+    return {
         noun.name: EventCodec(schemas.built(noun.topic), ids.current(noun.topic))
         for noun in schemas.nouns().values()
     }
-    found: list[Canonical] = []
-    now = datetime.now(UTC)
-    plan = simulator.Plan(seed=SEED, seconds=600, start=now - timedelta(seconds=600))
+
+
+def templates(ids: SchemaIds, mix: str, count: int) -> list[Canonical]:
+    """Up to `count` canonical events of a minute of the city, through parsers and envelope."""
+    city, encode, wanted = simulator.sources(SEED), codecs(ids), set(nouns_of(mix))
+    start = datetime.now(UTC) - timedelta(seconds=_PLAN_S)
+    plan = simulator.Plan(seed=SEED, seconds=_PLAN_S, start=start)
     envelopes: dict[str, Envelope] = {}
-    for shot in plan:
-        name = city[shot.source_id]["connector"]
-        if name != "hikvision_isapi":
-            continue
-        if shot.source_id not in envelopes:
-            kind = connector(name)
-            envelopes[shot.source_id] = Envelope(
-                kind, kind.options(), shot.source_id, key=TEST_ID_KEY, codecs=codecs
+    found: list[Canonical] = []
+    for number, shot in enumerate(plan):
+        envelope = envelopes.get(shot.source_id)
+        if envelope is None:
+            kind = connector(city[shot.source_id]["connector"])
+            envelope = envelopes[shot.source_id] = Envelope(
+                kind, kind.options(), shot.source_id, key=TEST_ID_KEY, codecs=encode
             )
+        if wanted.isdisjoint(connector(city[shot.source_id]["connector"]).emits):
+            continue
         payload = Payload(
             body=shot.body,
             content_type=shot.content_type,
-            received_at=now,
+            received_at=start + timedelta(seconds=shot.at_s),
             source_id=shot.source_id,
-            payload_id=str(len(found)),
+            payload_id=str(number),
         )
         found += [
             result
-            for result in envelopes[shot.source_id].results(payload, RawRef(bytes(32)))
-            if isinstance(result, Canonical) and result.noun == "plate_read"
+            for result in envelope.results(payload, RawRef(bytes(32)))
+            if isinstance(result, Canonical) and result.noun in wanted
         ]
         if len(found) >= count:
             break
     return found
 
 
-def _events(templates: list[Canonical], count: int) -> Iterator[Canonical]:
-    """`count` events with ids of their own, every twentieth of them a second time."""
+def events(ids: SchemaIds, mix: str, count: int) -> Iterator[Canonical]:
+    """`count` events, every twentieth a second time; the minute of the city comes again and again.
+
+    Each round moves the times on by a minute and gives occurrences new ids, and plate reads new
+    plates as far as near duplicates go. So what is merged is what the city itself repeats.
+    """
     dice = random.Random(SEED)  # noqa: S311 - a benchmark's data, not a secret
-    last = templates[0]
+    encode = codecs(ids)
+    chosen = [_decoded(each) for each in templates(ids, mix, min(count, _TEMPLATES))]
+    rounds = count // len(chosen)
+    last: Canonical | None = None
     for index in range(count):
-        if index and dice.random() < DUPLICATES:
+        if last is not None and dice.random() < _DUPLICATES:
             yield last
             continue
-        template = templates[index % len(templates)]
-        id_ = dice.randbytes(16)
-        value = b"".join(
-            (template.value[: EVENT_ID.start], id_, id_, template.value[SUBJECT_ID.stop :])
-        )
-        last = Canonical(template.noun, template.topic, template.key, value, template.cut)
+        template = chosen[index % len(chosen)]
+        back = timedelta(seconds=_PLAN_S) * (rounds - index // len(chosen))
+        last = _varied(template, back, dice, encode[template.record.noun])
         yield last
 
 
-def fill(config: Config, ids: SchemaIds, topic: str, count: int) -> int:
-    """Write `count` plate reads; their mean size in bytes."""
-    templates = plate_reads(ids, min(count, _TEMPLATES))
+def fill(config: Config, ids: SchemaIds, mix: str, count: int, *, spread_s: int = 0) -> Filled:
+    """Write `count` events; with `spread_s` their append times say that it took so long."""
     client = producer(config.kafka, **{"linger.ms": 50})
-    size = 0
-    for event in _events(templates, count):
+    began_ms = int((datetime.now(UTC).timestamp() - spread_s) * 1000)
+    unique: Counter[str] = Counter()
+    size, last = 0, None
+    for index, event in enumerate(events(ids, mix, count)):
         size += len(event.value)
-        headers: Headers = [("cut", event.cut.pack())]
+        unique[event.topic] += event is not last
+        last = event
+        # Topics that append their own time ignore this one.
+        at_ms = began_ms + index * spread_s * 1000 // count
         while True:
             try:
-                client.produce(topic, event.value, event.key, headers=headers)
+                client.produce(
+                    event.topic, event.value, event.key, headers=event.headers, timestamp=at_ms
+                )
             except BufferError:
                 client.poll(0.1)
             else:
                 break
     client.flush()
-    return size // count
+    return Filled(count, unique, size // count)
+
+
+def _decoded(event: Canonical) -> _Template:
+    reader = HeadReader(schemas.built(event.topic))
+    noun = schemas.nouns()[event.noun]
+    return _Template(
+        event,
+        reader.header(event.value),
+        reader.restricted(event.value, event.cut),
+        reader.body(event.value, event.cut),
+        noun.family == "occurrence",
+    )
+
+
+def _varied(
+    template: _Template, back: timedelta, dice: random.Random, codec: EventCodec
+) -> Canonical:
+    """The same event at another time; an occurrence is another one."""
+    record = template.record
+    header = {**template.header, "event_id": dice.randbytes(16)}
+    if template.occurrence:
+        header["subject_id"] = header["event_id"]
+    for name in _TIMES:
+        if header[name] is not None:
+            header[name] -= back
+    value, cut = codec.encode(header, template.restricted, template.body)
+    like = record.like
+    if like is not None:
+        like = like._replace(at_us=like.at_us - back // timedelta(microseconds=1))
+        if record.noun == "plate_read":
+            like = like._replace(whole=dice.randbytes(8), tail=dice.randbytes(8))
+    return Canonical(record.noun, record.topic, record.key, value, cut, like)

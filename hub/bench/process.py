@@ -1,113 +1,213 @@
-"""`hub bench process`: the process stage against copying bytes, on the same broker in one run."""
+"""`hub bench process`: the process stage beside copying bytes and beside other engines."""
 
-import json
-import os
 import statistics
-import subprocess
 import sys
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-import tomli_w
+import schemas
+from hub.bench import verify
+from hub.bench.fill import Filled, fill, nouns_of
+from hub.bench.peering import Peer, prepare
+from hub.bench.profile import LIBRARY
+from hub.bench.running import Figures, Measured, run
+from hub.bench.site import PARTITIONS, Site, site
 
-from hub import register, routes, simulator, topics
-from hub.bench.fill import SEED, fill
-from hub.bench.worker import MODES, TOPIC
-from hub.config import Config, load
-from hub.errors import EnvironmentNotReadyError
-from hub.kafka.admin import Cluster, TopicState
-from hub.registry import Registry
-from hub.schema_ids import SchemaIds
-from hub.stack import Stack
+__all__ = ["BACKLOG_S", "Result", "Setup", "measure", "profile_rows"]
 
-__all__ = ["measure"]
-
-_PARTITIONS = 3
-_KEY = "benchmark: no secret, ids are random"
-_NAMES = {
-    "copy": "copy bytes (the limit)",
-    "copy-transactions": "copy bytes in transactions",
-    "process": "process, exactly once, state saved",
-}
+BACKLOG_S = 7_200
+_COPIES = {"copy": "copy bytes (the limit)", "copy-transactions": "copy bytes in transactions"}
+_PLATES = schemas.nouns()["plate_read"].topic
 
 
-def measure(count: int, runs: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Measure every mode `runs` times in turn; a row each, medians, with the ratio to the limit."""
-    figures: dict[str, list[dict[str, float]]] = {mode: [] for mode in MODES}
-    for run in range(runs):
-        # A fresh broker for each round: every mode then finds the same log and empty state.
-        with tempfile.TemporaryDirectory(prefix="hub-bench-") as folder, Stack() as stack:
-            file, size = _prepare(Path(folder), stack, count)
-            say(f"round {run + 1} of {runs}: {count:,} plate reads of {size} bytes")
-            for mode in MODES:
-                figures[mode].append(_worker(mode, file, count))
-    return _rows(figures)
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What one process measurement runs on."""
+
+    mix: str = "plates"
+    workers: int = 1
+    backlog: bool = False
+    """The events' append times are spread over two hours, so that the window expires."""
+
+    @property
+    def name(self) -> str:
+        """As the table calls it."""
+        what = "plate reads" if self.mix == "plates" else "the city's mix"
+        waited = ", two-hour backlog" if self.backlog else ""
+        plural = "s" if self.workers > 1 else ""
+        return f"process, {what}{waited}, {self.workers} worker{plural}"
 
 
-def _prepare(folder: Path, stack: Stack, count: int) -> tuple[Path, int]:
-    """Topics, registers and the events; the configuration file and the mean size of an event."""
-    file = folder / "hub.toml"
-    values = {
-        "data": str(folder / "data"),
-        "registry_url": stack.registry_url,
-        "kafka": {
-            "bootstrap": stack.bootstrap,
-            "replication_factor": 1,
-            "min_insync_replicas": 1,
-            "partitions": dict.fromkeys(("raw", "canonical", "subscriber"), _PARTITIONS),
-        },
+Say = Callable[[str], None]
+Rounds = dict[str, list[tuple[Figures, Figures]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A row for each mode, where the microseconds go, and what `hub.bench.scaling` needs."""
+
+    rows: list[dict[str, Any]]
+    profile: list[dict[str, Any]]
+    figures: dict[str, float]
+
+
+def measure(
+    count: int,
+    runs: int,
+    setups: Sequence[Setup],
+    *,
+    peers: Sequence[Peer] = (),
+    profile: bool = False,
+    say: Say,
+) -> Result:
+    """Measure every setup `runs` times in turn, on a broker of its own with copying beside it.
+
+    Figures are medians of the rounds, ratios are made within a round. Copying is told of the first
+    setup alone, and peers and the profile belong to it.
+    """
+    # By mode, each run's figures with those of copying on the same broker.
+    rounds: Rounds = {}
+    profiles: list[Figures] = []
+    sizes: dict[str, float] = {}
+    for number in range(runs):
+        for index, setup in enumerate(setups):
+            say(f"round {number + 1} of {runs}: {setup.name}, {count:,} events")
+            first = index == 0
+            with site() as place:
+                found = _on(
+                    place,
+                    setup,
+                    count,
+                    peers=peers if first else (),
+                    profile=profile and first,
+                    say=say,
+                )
+                if setup.mix == "plates":
+                    sizes = _sizes(place)
+            profiles += [each for each in found.values() if each.profile]
+            for mode, each in found.items():
+                name = setup.name if mode == "process" else _COPIES.get(mode, mode)
+                if first or mode == "process":
+                    rounds.setdefault(name, []).append((each, found["copy"]))
+    figures = dict(sizes)
+    if sizes:
+        figures["process_per_s"] = _median_rate(rounds[_planned_with(setups).name])
+        copied = _median_rate(rounds[_COPIES["copy"]])
+        figures["broker_mb_per_s"] = copied * sizes["canonical_bytes"] / 1e6
+    return Result(_rows(rounds), profile_rows(profiles), figures)
+
+
+def _planned_with(setups: Sequence[Setup]) -> Setup:
+    """The setup that tells best what one worker does in a city."""
+    alone = [setup for setup in setups if setup.workers == 1] or list(setups)
+    return next((setup for setup in alone if setup.mix == "city"), alone[0])
+
+
+def _sizes(place: Site) -> dict[str, float]:
+    """Bytes of an event on the brokers' disks, by topic, compressed as written."""
+    topics = {
+        "canonical_bytes": _PLATES,
+        "police_bytes": schemas.subscriber_topic("police", "plate_read"),
+        "htmoc_bytes": schemas.subscriber_topic("htmoc", "plate_read"),
     }
-    file.write_text(tomli_w.dumps(values), "utf-8")
-    config: Config = load(file, {"HUB_ID_KEY": _KEY})
-    registry = Registry(config.registry_url)
-    topics.apply(config, registry)
-    Cluster(config.kafka).create(
-        {f"bench.{mode}.v1": TopicState(_PARTITIONS, 1, {}) for mode in MODES}
-    )
-    routes.publish(config, registry, routes.read_toml(routes.SHIPPED.read_text("utf-8")))
-    register.publish(config, registry, register.read_csv(simulator.register_csv(SEED)))
-    size = fill(config, SchemaIds(registry), TOPIC, count)
-    registry.close()
-    return file, size
+    return {
+        name: place.disk_bytes(topic) / verify.read_output(place.config, topic).records
+        for name, topic in topics.items()
+    }
 
 
-def _worker(mode: str, file: Path, count: int) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, "-m", "hub.bench.worker", mode, str(file), str(count)],
-        env={**os.environ, "HUB_ID_KEY": _KEY},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
+def _on(
+    place: Site, setup: Setup, count: int, *, peers: Sequence[Peer], profile: bool, say: Say
+) -> dict[str, Figures]:
+    """Every mode on one broker, its output checked."""
+    if setup.backlog:
+        for noun in nouns_of(setup.mix):
+            place.own_times(schemas.nouns()[noun].topic)
+    filled = fill(
+        place.config, place.ids, setup.mix, count, spread_s=BACKLOG_S if setup.backlog else 0
     )
-    if done.returncode:
-        raise EnvironmentNotReadyError(f"the measured worker failed:\n{done.stderr}", where=mode)
-    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    say(f"  filled: {filled.mean_bytes} bytes an event")
+    source = _PLATES if setup.mix == "plates" else f"^({'|'.join(filled.unique)})$"
+    found: dict[str, Figures] = {}
+    for mode in _COPIES:
+        target = place.topic(f"bench.{mode}.v1")
+        words = [*_words(place, mode, count), "--source", source]
+        with Measured(words, place.folder / f"{mode}.log") as process:
+            found[mode] = run([process], count)
+        verify.copied(place.config, target, filled)
+        say(f"  {mode}: {found[mode].rate:,.0f}/s")
+    found["process"] = _process(place, setup, filled, profile=profile, say=say)
+    for each in peers:
+        found[each.name] = _peer(place, each, filled)
+        say(f"  {each.name}: {found[each.name].rate:,.0f}/s")
+    return found
+
+
+def _words(place: Site, mode: str, count: int) -> list[str]:
+    return [sys.executable, "-m", "hub.bench.worker", mode, str(place.file), str(count)]
+
+
+def _process(place: Site, setup: Setup, filled: Filled, *, profile: bool, say: Say) -> Figures:
+    partitions = PARTITIONS * sum(noun.lane == "bulk" for noun in schemas.nouns().values())
+    words = [*_words(place, "process", filled.events)]
+    options = ["--workers", str(setup.workers), *(["--profile"] if profile else [])]
+    workers = [
+        Measured([*words, str(number), *options], place.folder / f"process-{number}.log")
+        for number in range(setup.workers)
+    ]
+    try:
+        figures = run(workers, filled.events, partitions)
+    finally:
+        for worker in workers:
+            worker.end()
+    outcomes = verify.process(place.config, filled)
+    told = ", ".join(f"{count:,} {name}" for name, count in sorted(outcomes.items()))
+    say(f"  process: {figures.rate:,.0f}/s ({told})")
     return figures
 
 
-def _rows(figures: dict[str, list[dict[str, float]]]) -> list[dict[str, Any]]:
-    limits = [run["events"] / run["seconds"] for run in figures["copy"]]
-    rows = []
-    for mode, runs in figures.items():
-        rates = [run["events"] / run["seconds"] for run in runs]
-        rows.append(
-            {
-                "mode": _NAMES[mode],
-                "events_per_s": round(statistics.median(rates)),
-                "cpu_us_per_event": round(
-                    statistics.median(run["cpu_s"] / run["events"] * 1e6 for run in runs), 2
-                ),
-                "peak_mib": round(max(run["peak_mib"] for run in runs)),
-                # Pairs of one round, so that a slow machine slows both sides.
-                "ratio_to_limit": round(
-                    statistics.median(
-                        rate / limit for rate, limit in zip(rates, limits, strict=True)
-                    ),
-                    3,
-                ),
-            }
+def _peer(place: Site, peer: Peer, filled: Filled) -> Figures:
+    """A peer's run; it ends with its last record in the log, not with a commit, in its favour."""
+    targets = [place.topic(f"bench.{peer.id}.{name}.v1") for name in ("police", "htmoc")]
+    work = prepare(place, peer, targets, filled.events)
+    with Measured(work.words, place.folder / f"{peer.id}.log", work.environment) as process:
+        figures = run([process], filled.events)
+    last = verify.peer(place.config, targets, filled)
+    return replace(figures, ended=max(figures.ended, last))
+
+
+def _rows(rounds: Rounds) -> list[dict[str, Any]]:
+    return [
+        {
+            "mode": mode,
+            "events_per_s": round(_median_rate(pairs)),
+            "cpu_us_per_event": round(statistics.median(each.cpu_us for each, _ in pairs), 2),
+            "peak_mib": round(max(each.peak_mib for each, _ in pairs)),
+            # Pairs of one round, so that a slow machine slows both sides.
+            "ratio_to_limit": round(
+                statistics.median(each.rate / limit.rate for each, limit in pairs), 3
+            ),
+        }
+        for mode, pairs in rounds.items()
+    ]
+
+
+def _median_rate(pairs: Sequence[tuple[Figures, Figures]]) -> float:
+    return statistics.median(each.rate for each, _ in pairs)
+
+
+def profile_rows(profiles: Sequence[Figures]) -> list[dict[str, Any]]:
+    """µs an event by part of the loop, medians of the rounds, the largest first."""
+
+    def us(kind: str, part: str) -> float:
+        return round(
+            statistics.median(
+                each.profile[kind].get(part, 0.0) / max(1, each.profiled) * 1e6 for each in profiles
+            ),
+            2,
         )
-    return rows
+
+    parts = {part for each in profiles for part in each.profile["cpu"]}
+    rows = [{"part": each, "us": us("wall", each), "cpu_us": us("cpu", each)} for each in parts]
+    return sorted(rows, key=lambda row: (row["part"] == LIBRARY, -row["us"]))

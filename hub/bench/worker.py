@@ -1,98 +1,155 @@
-"""One measured worker, in a process of its own: `python -m hub.bench.worker MODE CONFIG COUNT`.
+"""One measured process: `python -m hub.bench.worker MODE CONFIG COUNT [NUMBER] [--profile]`.
 
-Prints one JSON object: events, seconds, CPU seconds of this process and its peak memory.
+MODE is `copy`, `copy-transactions` or `process`. What it says on standard output is read by
+`hub.bench.running`; it starts when its standard input says so, and ends when that is closed. The
+first tenth of the events is left out: joining the group, loading code and empty tables.
 """
 
+import argparse
 import json
-import resource
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+from hub.bench.profile import Sampler
 from hub.config import Config, load
 from hub.kafka.copying import Copy
 
-__all__ = ["MODES", "main"]
+__all__ = ["MODES", "main", "say"]
 
 MODES = ("copy", "copy-transactions", "process")
-TOPIC = "camera.plate_read.v1"
+_WARM_SHARE = 10
+
+
+def say(what: str, **values: Any) -> None:
+    """Tell the benchmark something: one JSON line, with the time."""
+    print(json.dumps({"say": what, "at": time.time(), **values}), flush=True)
 
 
 class _Meter:
-    """Starts with the first batch, so that joining the group and loading code do not count."""
+    """Says when the measured part begins and how far it came."""
 
-    def __init__(self, count: int, stop: threading.Event) -> None:
-        self._left = count
-        self._stop = stop
-        self._count = count
-        self.began = 0.0
-        self._cpu = 0.0
-        self.figures: dict[str, float] = {}
+    def __init__(self, count: int, sampler: Sampler | None) -> None:
+        self._warm = count // _WARM_SHARE
+        self._sampler = sampler
+        self._read = self._done = self._skipped = 0
+        self._began = False
 
-    def batch(self) -> None:
-        """Input was read."""
-        if not self.began:
-            self.began, self._cpu = time.monotonic(), time.process_time()
+    def read(self, records: int) -> None:
+        """A batch was read and is about to be handled."""
+        if not self._read:
+            # Holds for a worker that gets so few that it is never warm.
+            say("began", records=0)
+        elif not self._began and self._read >= self._warm:
+            self._began = True
+            self._skipped = self._read
+            say("began", records=self._read)
+            if self._sampler:
+                self._sampler.start()
+        self._read += records
 
     def done(self, records: int) -> None:
         """Records were committed."""
-        self._left -= records
-        if self._left <= 0 and not self.figures:
-            self.figures = {
-                "events": self._count,
-                "seconds": time.monotonic() - self.began,
-                "cpu_s": time.process_time() - self._cpu,
-                "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-            }
-            self._stop.set()
+        self._done += records
+        say("done", records=self._done)
+
+    def stop(self) -> None:
+        """Tell what was sampled."""
+        if self._sampler:
+            say("profile", parts=self._sampler.stop(), records=self._done - self._skipped)
 
 
-def main(arguments: list[str]) -> int:
+def main(words: list[str]) -> int:
     """Run one mode."""
-    mode, file, count = arguments
-    config = load(Path(file))
-    stop = threading.Event()
-    meter = _Meter(int(count), stop)
-    copying = Copy(
-        config.kafka, TOPIC, f"bench.{mode}.v1", int(count), began=meter.batch, done=meter.done
-    )
-    runs: dict[str, Callable[[], None]] = {
-        "copy": copying.plain,
-        "copy-transactions": copying.in_transactions,
-        "process": lambda: _process(config, meter, stop),
-    }
-    runs[mode]()
-    print(json.dumps(meter.figures))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("mode", choices=MODES)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("count", type=int, help="events that all workers of the mode get")
+    parser.add_argument("number", nargs="?", default="0", help="of this worker")
+    parser.add_argument("--source", default="", help="topic (or ^pattern) that is copied")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--profile", action="store_true")
+    arguments = parser.parse_args(words)
+    config = load(arguments.config)
+    meter = _Meter(arguments.count // arguments.workers, Sampler() if arguments.profile else None)
+    if arguments.mode == "process":
+        _process(config, meter, arguments.number)
+    else:
+        copying = Copy(
+            config.kafka,
+            arguments.source,
+            f"bench.{arguments.mode}.v1",
+            arguments.count,
+            began=meter.read,
+            done=meter.done,
+        )
+        say("ready", partitions=0)
+        sys.stdin.readline()
+        (copying.plain if arguments.mode == "copy" else copying.in_transactions)()
+    meter.stop()
     return 0
 
 
-def _process(config: Config, meter: _Meter, stop: threading.Event) -> None:
+def _process(config: Config, meter: _Meter, number: str) -> None:
     from hub.engine.loop import Loop
     from hub.engine.task import Task
     from hub.process import Process
     from hub.registry import Registry
     from hub.schema_ids import SchemaIds, Versions
+    from hub.worker import calm_collector
+
+    calm_collector()
+    go, stop = threading.Event(), threading.Event()
 
     class Measured(Process):
+        """Waits for the start with its input paused, when all workers have their partitions."""
+
+        held = 0
+
+        def tick(self) -> bool:
+            return super().tick() and go.is_set()
+
+        def restore(self, partitions: Any) -> None:
+            wanted = list(partitions)
+            super().restore(wanted)
+            self.held += len(wanted)
+            say("ready", partitions=self.held)
+
+        def forget(self, partition: Any) -> None:
+            super().forget(partition)
+            self.held -= 1
+            say("ready", partitions=self.held)
+
         def handle(self, *batch: Any) -> None:
-            meter.batch()
+            meter.read(len(batch[1]))
             super().handle(*batch)
+
+    def listen() -> None:
+        sys.stdin.readline()
+        go.set()
+        sys.stdin.read()
+        stop.set()
 
     registry = Registry(config.registry_url)
     task = Measured(
-        config, lane="bulk", slot="bench", ids=SchemaIds(registry), versions=Versions(registry)
+        config,
+        lane="bulk",
+        slot=f"bench-{number}",
+        ids=SchemaIds(registry),
+        versions=Versions(registry),
     )
     loop = Loop(
         cast("Task", task),
         config.kafka,
         config.stage,
-        slot="bench",
+        slot=f"bench-{number}",
         observe=lambda records, _seconds: meter.done(records),
     )
+    threading.Thread(target=listen, daemon=True).start()
     loop.run(stop)
+    registry.close()
 
 
 if __name__ == "__main__":

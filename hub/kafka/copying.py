@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import TopicPartition, libversion
 
 from hub.config import KafkaConfig
 from hub.kafka.clients import consumer, producer
 from hub.kafka.transaction import TransactionalProducer
 
-__all__ = ["Copy"]
+__all__ = ["Copy", "library_version"]
 
 _BATCH = 5_000
 _TRANSACTION = 20_000  # as the stages do
@@ -24,7 +24,7 @@ class Copy:
     source: str
     target: str
     count: int
-    began: Callable[[], None]
+    began: Callable[[int], None]
     done: Callable[[int], None]
 
     def plain(self) -> None:
@@ -36,7 +36,7 @@ class Copy:
             messages = client.consume(_BATCH, 0.05)
             if not messages:
                 continue
-            self.began()
+            self.began(len(messages))
             for message in messages:
                 while True:
                     try:
@@ -61,7 +61,7 @@ class Copy:
             messages = client.consume(_TRANSACTION, 0.05)
             if not messages:
                 continue
-            self.began()
+            self.began(len(messages))
             writer.begin()
             ends: dict[tuple[str, int], int] = {}
             for message in messages:
@@ -80,3 +80,9 @@ class Copy:
         client = consumer(self.kafka, f"bench.{self.target}", **{"session.timeout.ms": 6000})
         client.subscribe([self.source])
         return client
+
+
+def library_version() -> str:
+    """Version of librdkafka, the library inside confluent-kafka."""
+    version: str = libversion()[0]
+    return version
