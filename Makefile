@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .SILENT:
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup demo test test-slow soak lint format bench lock clean
+.PHONY: help setup demo test test-slow test-long soak lint format bench lock clean
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -65,6 +65,9 @@ test: $(STAMP) ## the tests (ARGS="-k name" to choose)
 
 test-slow: $(STAMP) ## the long tests: crashes, soak, load
 	$(BIN)/pytest -m slow $(ARGS)
+
+test-long: $(STAMP) ## what is too long for every change: faults on the wire, other engines
+	$(BIN)/pytest -m long $(ARGS)
 
 soak: $(STAMP) ## faults of every kind for MINUTES=30, SEED=n, REPORT=file; 1 on any violation
 	PYTHONPATH=.:tests/engine $(BIN)/python tests/faults/soak.py --minutes $(or $(MINUTES),30) \

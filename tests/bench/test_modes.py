@@ -11,13 +11,14 @@ from hub.bench import latency, process, recovery
 from hub.bench.peering import install
 from hub.cli import main
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = pytest.mark.kafka
 
 
 def quiet(_text: str) -> None:
     """Say nothing."""
 
 
+@pytest.mark.slow
 def test_process_is_measured_beside_copying(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["bench", "process", "--events", "12000", "--runs", "1", "--profile", "--json"]
     assert main(words) == 0
@@ -31,6 +32,7 @@ def test_process_is_measured_beside_copying(capsys: pytest.CaptureFixture[str]) 
     assert {"head", "window", "produce", "commit"} & {row["part"] for row in told["profile"]}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "setup",
     [process.Setup(workers=2), process.Setup("city"), process.Setup(backlog=True)],
@@ -43,6 +45,7 @@ def test_process_is_right_in_every_setup(setup: process.Setup) -> None:
         assert 50 < result.figures["htmoc_bytes"] < result.figures["police_bytes"] < 1_000
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["faust", "quix", "streams"])
 def test_a_peer_writes_what_it_should(name: str) -> None:
     peers, skipped = install([name])
@@ -52,6 +55,7 @@ def test_a_peer_writes_what_it_should(name: str) -> None:
     assert peers[0].name == result.rows[-1]["mode"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(3))
 def test_every_event_reaches_the_subscriber_once(number: int) -> None:
     line = latency.lines(rate=200, raw_rate=50, urgent_rate=10, backlog=5_000)[number]
@@ -59,6 +63,7 @@ def test_every_event_reaches_the_subscriber_once(number: int) -> None:
     assert 0 < rows[0]["p50_ms"] <= rows[0]["p99_ms"] <= rows[0]["max_ms"]
 
 
+@pytest.mark.slow
 def test_a_window_is_recovered_whole() -> None:
     row, figures = recovery.measure(20_000, 100, say=quiet)
     assert (row["ids"], row["records"]) == (20_000, 200)

@@ -93,6 +93,7 @@ class FaultRig:
             Plan(seed=seed, seconds=PLAN_S, start=start, rates=rates, cameras=60, junctions=20)
         )
         self._admin = AdminClient({"bootstrap.servers": stack.bootstrap})
+        self._retired: list[AdminClient] = []
         self._producer = Producer(
             {
                 "bootstrap.servers": stack.bootstrap,
@@ -209,6 +210,10 @@ class FaultRig:
             )
             until = {(at.topic, at.partition): each.result(10).offset for at, each in ends.items()}
         except (KafkaException, TimeoutError):
+            # A client of before a broker's death may go on asking those that lead no longer. It
+            # must outlive what it was asked.
+            self._retired.append(client)
+            self._admin = AdminClient({"bootstrap.servers": self.stack.bootstrap})
             return 1
         # A partition that was never written to has no offset.
         return sum(until[p.topic, p.partition] - max(0, p.offset) for p in answer.topic_partitions)

@@ -48,7 +48,7 @@ def test_workers_killed_at_any_moment_amid_poison_lose_and_double_nothing(rig):
     rig.check()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_twenty_deaths_at_random_moments_lose_and_double_nothing(rig):
     with rig.feeding(per_s=100):
         for _ in range(20):
@@ -57,7 +57,7 @@ def test_twenty_deaths_at_random_moments_lose_and_double_nothing(rig):
     rig.check()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("seconds", [2, 9, 70])
 def test_a_worker_frozen_in_mid_transaction_adds_nothing_when_it_wakes(rig, seconds):
     # Two of each: while one is frozen, the other takes its partitions.
@@ -79,7 +79,7 @@ def test_a_worker_frozen_in_mid_transaction_adds_nothing_when_it_wakes(rig, seco
     rig.check()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_stage_that_grows_and_shrinks_under_load_loses_and_doubles_nothing(rig):
     rig.stop_crew()
     with rig.feeding(per_s=100):
@@ -96,7 +96,7 @@ def test_a_stage_that_grows_and_shrinks_under_load_loses_and_doubles_nothing(rig
     rig.check()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_burst_of_poison_becomes_dead_letters_and_leaves_its_neighbours_alone(rig):
     with rig.feeding(per_s=100):
         send(rig, 100)
@@ -105,7 +105,7 @@ def test_a_burst_of_poison_becomes_dead_letters_and_leaves_its_neighbours_alone(
     rig.check()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "mood", ["away", "in trouble", "slow", "a page of somebody else's", "wrong schema"]
 )
@@ -122,7 +122,7 @@ def test_a_registry_in_trouble_makes_no_dead_letter(rig, mood):
     rig.check()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_asked_to_end_under_load_workers_end_in_order_and_their_place_is_free_at_once(rig):
     with rig.feeding(per_s=100):
         for name in (NORMALISED, PROCESSED):
