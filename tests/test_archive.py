@@ -89,6 +89,17 @@ def test_an_open_transaction_is_waited_for_and_what_comes_behind_it_is_not_read(
     assert [each.value() for each in found] == [b"1", b"2"]
 
 
+def test_what_an_open_transaction_holds_is_younger_than_any_time(archive, topic, client):
+    client.begin_transaction()
+    client.produce(topic, b"1", partition=0)
+    assert client.flush(30) == 0
+    places = archive.places([topic])
+    starts = archive.starts(places, datetime.now(UTC) - timedelta(hours=1))
+    client.commit_transaction(30)
+    begin = {place: start.offset for place, start in starts.items()}
+    assert [each.value() for each in archive.read(begin, archive.ends(places))] == [b"1"]
+
+
 def test_a_time_is_found_by_when_records_were_appended(archive, topic, client):
     written(client, topic, b"1")
     first = all_of(archive, topic)[0]

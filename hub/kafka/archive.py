@@ -98,7 +98,8 @@ class KafkaArchive:
         kept = self._offsets(places, OffsetSpec.earliest())
         if at is None:
             return {place: Start(kept[place], kept[place]) for place in places}
-        ends = self.ends(places)
+        # What an open transaction holds has no time yet: it is of what comes from now on.
+        decided = self._offsets(places, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
         at_ms = int(at.timestamp() * 1000)
         try:
             answers = self._client.offsets_for_times(
@@ -110,7 +111,7 @@ class KafkaArchive:
         for answer in answers:
             place = Place(answer.topic, answer.partition)
             # Nothing is that young: what comes from now on is.
-            offset = answer.offset if answer.offset >= 0 else ends[place]
+            offset = answer.offset if answer.offset >= 0 else decided[place]
             found[place] = Start(max(offset, kept[place]), kept[place])
         return found
 
@@ -163,11 +164,14 @@ class KafkaArchive:
         finally:
             client.close()
 
-    def _offsets(self, places: list[Place], spec: OffsetSpec) -> dict[Place, int]:
-        answers = self._admin.list_offsets(
-            {TopicPartition(*place): spec for place in places},
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-        )
+    def _offsets(
+        self,
+        places: list[Place],
+        spec: OffsetSpec,
+        isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED,
+    ) -> dict[Place, int]:
+        request = {TopicPartition(*place): spec for place in places}
+        answers = self._admin.list_offsets(request, isolation_level=isolation)
         try:
             return {
                 Place(at.topic, at.partition): future.result(timeout=_CALL_S).offset
