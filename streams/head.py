@@ -84,7 +84,16 @@ class Heads:
 
 def _names(value: bytes, at: int) -> tuple[bytes, str]:
     """source_id and device_ref as they stand at `at`, and the source."""
+    start, end = _text(value, at)
+    source = value[start:end].decode()
+    _, end = _text(value, end)
+    return value[at:end], source
+
+
+def _text(value: bytes, at: int) -> tuple[int, int]:
+    """Where a string begins and ends; `ValueError` when it can't be one."""
     length, start = read_long(value, at)
-    source = value[start : start + length].decode()
-    length, end = read_long(value, start + length)
-    return value[at : end + length], source
+    # Else no bytes at all could be remembered as the names of a key, and fit every record.
+    if not 0 <= length <= len(value) - start:
+        raise ValueError(f"a string of {length} bytes")
+    return start, start + length

@@ -171,15 +171,15 @@ class Merger:
         # The longer text first: both may be known.
         packed = self._lately(self._tails.get(whole, whole), step) or self._lately(whole, step)
         longer = False
-        if packed is None and tail != _NO_TAIL:
-            # The end of its text was reported before: this one has all of it.
+        if packed is None and tail != _NO_TAIL and not self._lately(self._tails.get(tail), step):
+            # The end of its text was reported before, and by no other longer text since.
             packed = self._lately(tail, step)
             longer = packed is not None
         return (None if packed is None else Thing._make(_PACKED.unpack(packed))), longer
 
-    def _lately(self, name: bytes, step: int) -> bytes | None:
+    def _lately(self, name: bytes | None, step: int) -> bytes | None:
         """A thing, unless its time is over, be it not cleared away yet."""
-        packed = self._things.get(name)
+        packed = self._things.get(name or b"")
         if packed is None or _STEP.unpack_from(packed, _STEP_AT)[0] + _STEPS < step:
             return None
         return packed

@@ -79,3 +79,12 @@ def test_the_qualities_that_make_a_time_unusable_are_those_of_the_schema():
     )
     unusable = [symbols[written >> 1] for written in head._UNUSABLE]
     assert unusable == ["SUSPECT", "RECEIVED"]
+
+
+@pytest.mark.parametrize("length", [b"\x01", b"\x03", b"\xfe\x7f"])
+def test_a_source_of_impossible_length_is_refused_and_not_remembered_for_its_key(length):
+    times = bytes(42) + b"\x80\xa0\xd4\xe9\xb9\xcd\x87\x06" + b"\x00\x00"
+    heads = Heads()
+    with pytest.raises((ValueError, IndexError)):
+        heads.read(times + length + b"\x06abc\x06abc\x02k", b"key")
+    assert heads.read(times + b"\x06abc\x06def\x02k", b"key")[0] == "abc"
