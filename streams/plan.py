@@ -10,7 +10,7 @@ from streams.place import DeviceRegister, place_of
 from streams.route import Facts, RuleBook, Target
 from streams.view import View
 
-__all__ = ["Delivery", "Plan", "Planner", "place_time"]
+__all__ = ["Delivery", "Plan", "Planner", "facts_of", "place_time"]
 
 
 @dataclass(slots=True)
@@ -60,6 +60,20 @@ def place_time(header: Mapping[str, Any]) -> int:
     return micros(observed)
 
 
+def facts_of(header: Mapping[str, Any], noun: str, device: Mapping[str, Any]) -> Facts:
+    """What rules may ask of an event; `device` is the register's entry, empty for none."""
+    area = f"{device['area_scheme']}:{device['area_code']}" if device.get("area_code") else ""
+    return Facts(
+        noun=noun,
+        kind=header["kind"],
+        severity=header["severity"],
+        live=header["status"] == "LIVE",
+        owner=device.get("owner_agency", ""),
+        purpose=device.get("purpose", ""),
+        areas=(area,) if area else (),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Planner:
     """Asks the register and the rules, and encodes their answers."""
@@ -81,19 +95,7 @@ class Planner:
         entry = self.register.find(source, device_ref, at_us) if device_ref else None
         low_us, high_us = self.register.span(source, device_ref, at_us)
         device = entry.device if entry else {}
-        area = f"{device['area_scheme']}:{device['area_code']}" if device.get("area_code") else ""
-        choice = self.rules.choose(
-            Facts(
-                noun=noun,
-                kind=header["kind"],
-                severity=header["severity"],
-                live=header["status"] == "LIVE",
-                owner=device.get("owner_agency", ""),
-                purpose=device.get("purpose", ""),
-                areas=(area,) if area else (),
-            ),
-            appended_us,
-        )
+        choice = self.rules.choose(facts_of(header, noun, device), appended_us)
         place = self.encode["place"](place_of(entry, device_ref, at_us))
         targets = tuple(
             self._delivery(target.subscriber, noun, place, target)

@@ -56,19 +56,9 @@ def place_time(header: Mapping[str, Any]) -> int:
 
 
 def facts_of(header: Mapping[str, Any], noun: str, device: Mapping[str, Any]) -> Any:
-    """What the rules may ask of an event: `streams.route.Facts`, as the planner fills them."""
+    """What the rules may ask of an event, as the planner asks it."""
     # Found by name: the engine does not depend on what it runs.
-    route = importlib.import_module("streams.route")
-    area = f"{device['area_scheme']}:{device['area_code']}" if device.get("area_code") else ""
-    return route.Facts(
-        noun=noun,
-        kind=header["kind"],
-        severity=header["severity"],
-        live=header["status"] == "LIVE",
-        owner=device.get("owner_agency", ""),
-        purpose=device.get("purpose", ""),
-        areas=(area,) if area else (),
-    )
+    return importlib.import_module("streams.plan").facts_of(header, noun, device)
 
 
 def dropping(rules: Iterable[Rule], facts: Any, at_us: int) -> list[Rule]:
