@@ -3,6 +3,7 @@
 import importlib.util
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -22,6 +23,8 @@ __all__ = ["Finding", "examine"]
 
 _SPACE_MIN = 2 * 2**30
 _LAG_NOTED = 10_000
+# The coordinator ends an open transaction after 10 s, and looks for such ones every 10 s.
+_TRANSACTION_OVERDUE_S = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ def examine(config: Config) -> Iterator[Finding]:
         ("topics and schemas", _topics),
         ("ingest", _ingest),
         ("lag", _lag),
+        ("open transactions", _open_transactions),
     ]
     for name, check in checks:
         try:
@@ -164,3 +168,26 @@ def _lag(config: Config) -> Iterator[Finding]:
         fix = f"check that {lag.group} runs; add a worker" if slow else ""
         text = f"{lag.group}: {lag.records} records of {lag.topic}"
         yield Finding("lag", "note", text, fix)
+
+
+def _open_transactions(config: Config) -> Iterator[Finding]:
+    """A transaction that nobody ends keeps every reader before it, for ever."""
+    cluster = Cluster(config.kafka)
+    names = {declared.name for declared in topics.declared(config)} & cluster.topic_names()
+    before = cluster.held_back(names)
+    deadline = time.monotonic() + _TRANSACTION_OVERDUE_S
+    while before and time.monotonic() < deadline:
+        time.sleep(1.0)
+        now = {(each.topic, each.partition, each.at) for each in cluster.held_back(names)}
+        before = [each for each in before if (each.topic, each.partition, each.at) in now]
+    if not before:
+        yield Finding("open transactions", "ok", "none holds readers back")
+    for each in before:
+        place = f"--topic {each.topic} --partition {each.partition} --start-offset {each.at}"
+        yield Finding(
+            "open transactions",
+            "wrong",
+            f"{each.topic}/{each.partition}: readers stop at offset {each.at} of {each.end}, and "
+            "no coordinator ends the transaction there",
+            f"see ops/README.md, Readers stop short of the end; kafka-transactions abort {place}",
+        )

@@ -27,7 +27,7 @@ from hub.config import KafkaConfig
 from hub.errors import EnvironmentNotReadyError, UnavailableError
 from hub.kafka.clients import admin, check_reachable, translate, unwrap
 
-__all__ = ["Cluster", "GroupLag", "TopicState"]
+__all__ = ["Cluster", "GroupLag", "HeldBack", "TopicState"]
 
 _TIMEOUT_S = 30.0
 
@@ -48,6 +48,16 @@ class GroupLag:
     group: str
     topic: str
     records: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """A partition whose readers of committed records stop before its end."""
+
+    topic: str
+    partition: int
+    at: int
+    end: int
 
 
 class Cluster:
@@ -145,6 +155,35 @@ class Cluster:
         groups = sorted(each.group_id for each in listed.valid if each.group_id.startswith(prefix))
         return [lag for group in groups for lag in self._lags_of(group)]
 
+    def held_back(self, names: Iterable[str]) -> list[HeldBack]:
+        """Where an open transaction keeps readers before the end of a topic, at this moment."""
+        found = check_reachable(self._kafka)
+        asked = {
+            TopicPartition(name, partition): OffsetSpec.latest()
+            for name in names
+            if name in found
+            for partition in found[name].partitions
+        }
+        end, stable = (
+            self._ends(asked, level)
+            # In this order: what is committed in between is no difference.
+            for level in (IsolationLevel.READ_UNCOMMITTED, IsolationLevel.READ_COMMITTED)
+        )
+        return [
+            HeldBack(*place, stable[place], end[place])
+            for place in sorted(end)
+            if stable[place] < end[place]
+        ]
+
+    def _ends(
+        self, asked: Mapping[TopicPartition, OffsetSpec], level: IsolationLevel
+    ) -> dict[tuple[str, int], int]:
+        answers = self._admin.list_offsets(dict(asked), isolation_level=level)
+        return {
+            (each.topic, each.partition): _result(answer, f"reading the end of {each.topic}").offset
+            for each, answer in answers.items()
+        }
+
     def _lags_of(self, group: str) -> list[GroupLag]:
         request = [ConsumerGroupTopicPartitions(group)]
         answers = self._admin.list_consumer_group_offsets(request, request_timeout=_TIMEOUT_S)
@@ -155,15 +194,9 @@ class Cluster:
         ]
         if not held:
             return []
-        ends = self._admin.list_offsets(
-            {TopicPartition(each.topic, each.partition): OffsetSpec.latest() for each in held},
-            # What an open transaction holds back waits too, be it its writer that hangs.
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-        )
-        end_of = {
-            (each.topic, each.partition): _result(answer, f"reading the end of {each.topic}").offset
-            for each, answer in ends.items()
-        }
+        wanted = {TopicPartition(each.topic, each.partition): OffsetSpec.latest() for each in held}
+        # What an open transaction holds back waits too, be it its writer that hangs.
+        end_of = self._ends(wanted, IsolationLevel.READ_UNCOMMITTED)
         lag: dict[str, int] = {}
         for each in held:
             behind = max(0, end_of[each.topic, each.partition] - each.offset)

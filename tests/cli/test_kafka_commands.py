@@ -13,6 +13,7 @@ from hub.codec import EventCodec, RecordCodec
 from hub.config import load
 from hub.connector import Connector
 from hub.kafka.records import write
+from hub.kafka.transaction import TransactionalProducer
 from hub.registry import Registry
 
 pytestmark = pytest.mark.kafka
@@ -249,6 +250,22 @@ def test_doctor_names_what_is_not_ready(made, capsys):
         "ingest": "wrong",
     }
     assert "openssl" in found["id key"]["fix"]
+
+
+def test_doctor_names_a_transaction_that_nobody_ends(made, capsys, monkeypatch):
+    monkeypatch.setattr("hub.doctor._TRANSACTION_OVERDUE_S", 2.0)
+    producer = TransactionalProducer(made.kafka, "left-open", timeout_ms=60_000)
+    producer.open()
+    producer.begin()
+    producer.produce("device.v1", b"never committed", b"x", partition=0)
+    producer._client().flush(20)
+    main(["doctor"])
+    told = capsys.readouterr().out
+    assert "✗ open transactions: device.v1/0: readers stop at offset" in told
+    assert "--topic device.v1 --partition 0 --start-offset" in told
+    producer.close()
+    main(["doctor"])
+    assert "✓ open transactions: none holds readers back" in capsys.readouterr().out
 
 
 def test_doctor_names_a_faulty_configuration(capsys, tmp_path):

@@ -48,15 +48,13 @@ def slot() -> str:
 
 def read_all(kafka: KafkaConfig, topic: str, isolation: str = "read_committed") -> list:
     """All records of a topic as a reader sees them."""
+    ends = true_ends(kafka, topic)
     consumer: Consumer = reader(kafka, **{"isolation.level": isolation})
-    partitions = consumer.list_topics(topic, timeout=20).topics[topic].partitions
-    ends = {}
-    for partition in partitions:
-        place = TopicPartition(topic, partition)
-        ends[partition] = consumer.get_watermark_offsets(place, timeout=20)[1]
-    consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
-    reached, messages = dict.fromkeys(partitions, 0), []
+    consumer.assign([TopicPartition(topic, partition, 0) for partition in ends])
+    reached, messages = dict.fromkeys(ends, 0), []
+    deadline = time.monotonic() + 60
     while any(reached[partition] < end for partition, end in ends.items()):
+        assert time.monotonic() < deadline, f"{topic}: no reader passes {reached} of {ends}"
         for message in consumer.consume(1000, 0.2):
             if message.error() is None:
                 messages.append(message)
@@ -65,6 +63,17 @@ def read_all(kafka: KafkaConfig, topic: str, isolation: str = "read_committed") 
                 reached[message.partition()] = max(reached[message.partition()], message.offset())
     consumer.close()
     return messages
+
+
+def true_ends(kafka: KafkaConfig, topic: str) -> dict[int, int]:
+    """Where each partition ends, also behind a commit whose markers are still on their way."""
+    consumer: Consumer = reader(kafka, **{"isolation.level": "read_uncommitted"})
+    ends = {}
+    for partition in consumer.list_topics(topic, timeout=20).topics[topic].partitions:
+        place = TopicPartition(topic, partition)
+        ends[partition] = consumer.get_watermark_offsets(place, timeout=20)[1]
+    consumer.close()
+    return ends
 
 
 def payload_ids(kafka: KafkaConfig, wanted: set[str]) -> Counter:
@@ -311,13 +320,16 @@ def test_a_full_log_loses_nothing_that_was_acknowledged(kafka, slot, tmp_path):
 
 
 @pytest.mark.timeout(280)
-def test_a_broker_that_dies_and_returns_costs_nothing(embedded, kafka, slot, tmp_path):
+def test_a_broker_that_stops_and_returns_costs_nothing(embedded, kafka, slot, tmp_path):
     ingest = IngestProcess(tmp_path, kafka.bootstrap, slot)
     ingest.start()
     poster = Poster(ingest)
     time.sleep(2)
+    # Stopped, not killed: a broker that is alone and dies may lose the markers of transactions
+    # that were decided (ops/README.md, "Readers stop short of the end"). Three are killed in
+    # tests/faults/test_cluster.py.
     (broker,) = embedded.brokers
-    broker.kill()
+    broker.stop()
     time.sleep(3)
     broker.start()
     time.sleep(2)
