@@ -5,7 +5,7 @@ from fault_rig import FaultRig
 
 from hub.stack import Stack
 
-pytestmark = [pytest.mark.kafka, pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
 SEED = 20_261_124
 
 
