@@ -63,8 +63,8 @@ demo: $(STAMP) ## the whole hub on this machine with a simulated city (ARGS="--s
 test: $(STAMP) ## the tests (ARGS="-k name" to choose)
 	$(BIN)/pytest -n 2 --no-loadscope-reorder $(ARGS)
 
-test-slow: $(STAMP) ## the long tests: crashes, soak, load
-	$(BIN)/pytest -m slow $(ARGS)
+test-slow: $(STAMP) ## the long tests: crashes, faults, load (SEED=n for another city)
+	$(if $(SEED),HUB_TEST_SEED=$(SEED)) $(BIN)/pytest -m slow $(ARGS)
 
 test-long: $(STAMP) ## what is too long for every change: faults on the wire, other engines
 	$(BIN)/pytest -m long $(ARGS)

@@ -7,12 +7,12 @@ import io
 import threading
 
 import pytest
+from harness import SEED
 from rich.console import Console
 
 from hub.demo.run import Settings, run
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
-SEED = 7
 
 
 def test_kills_of_both_stages_change_nothing_in_the_result(tmp_path):

@@ -8,10 +8,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
 
 from fault_rig import FaultRig
+from harness import SEED
 
 from hub.stack import Stack
-
-SEED = 20_261_122
 
 
 @pytest.fixture(scope="module")

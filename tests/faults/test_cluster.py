@@ -2,11 +2,11 @@
 
 import pytest
 from fault_rig import FaultRig
+from harness import SEED
 
 from hub.stack import Stack
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
-SEED = 20_261_124
 
 
 @pytest.fixture(scope="module")

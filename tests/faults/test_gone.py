@@ -4,6 +4,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions
 from fault_rig import FaultRig
+from harness import SEED
 
 from hub import topics
 from hub.errors import HubError
@@ -12,7 +13,6 @@ from hub.stack import Stack
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 RAW, PLATES = "raw.hikvision_isapi.v1", "camera.plate_read.v1"
-SEED = 20_261_125
 
 
 @pytest.fixture(scope="module")
