@@ -64,7 +64,7 @@ test: $(STAMP) ## the tests (ARGS="-k name" to choose)
 	$(BIN)/pytest -n 2 --no-loadscope-reorder $(ARGS)
 
 test-slow: $(STAMP) ## the long tests: crashes, faults, load (SEED=n for another city)
-	$(if $(SEED),HUB_TEST_SEED=$(SEED)) $(BIN)/pytest -m slow $(ARGS)
+	$(if $(SEED),HUB_TEST_SEED=$(SEED)) $(BIN)/pytest -m slow -n 2 --no-loadscope-reorder $(ARGS)
 
 test-long: $(STAMP) ## what is too long for every change: faults on the wire, other engines
 	$(BIN)/pytest -m long $(ARGS)

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 from proxy import Api
 
-pytestmark = [pytest.mark.kafka, pytest.mark.long]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 # A transaction's requests carry its transactional id, which names stage, lane and slot.
 PROCESS, NORMALISE = b"hub-process-bulk", b"hub-normalise-bulk"
 IN_A_TRANSACTION = (Api.PRODUCE, Api.ADD_PARTITIONS, Api.TXN_OFFSET_COMMIT, Api.END_TXN)

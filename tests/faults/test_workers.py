@@ -57,8 +57,14 @@ def test_twenty_deaths_at_random_moments_lose_and_double_nothing(rig):
     rig.check()
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("seconds", [2, 9, 70])
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        pytest.param(2, marks=pytest.mark.slow),
+        pytest.param(9, marks=pytest.mark.slow),
+        pytest.param(70, marks=pytest.mark.long),
+    ],
+)
 def test_a_worker_frozen_in_mid_transaction_adds_nothing_when_it_wakes(rig, seconds):
     # Two of each: while one is frozen, the other takes its partitions.
     rig.hire("normalise", slot="slot2")
@@ -69,7 +75,7 @@ def test_a_worker_frozen_in_mid_transaction_adds_nothing_when_it_wakes(rig, seco
         for worker in frozen:
             os.kill(worker.pid, signal.SIGSTOP)
         asleep = time.monotonic() + seconds
-        rig.until(lambda: time.monotonic() > asleep, "the time is over")
+        rig.until(lambda: time.monotonic() > asleep, "the time is over", seconds + 30)
         for worker in frozen:
             os.kill(worker.pid, signal.SIGCONT)
         send(rig, 200)
@@ -79,7 +85,7 @@ def test_a_worker_frozen_in_mid_transaction_adds_nothing_when_it_wakes(rig, seco
     rig.check()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_stage_that_grows_and_shrinks_under_load_loses_and_doubles_nothing(rig):
     rig.stop_crew()
     with rig.feeding(per_s=100):
@@ -96,7 +102,7 @@ def test_a_stage_that_grows_and_shrinks_under_load_loses_and_doubles_nothing(rig
     rig.check()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_burst_of_poison_becomes_dead_letters_and_leaves_its_neighbours_alone(rig):
     with rig.feeding(per_s=100):
         send(rig, 100)
@@ -105,9 +111,15 @@ def test_a_burst_of_poison_becomes_dead_letters_and_leaves_its_neighbours_alone(
     rig.check()
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
-    "mood", ["away", "in trouble", "slow", "a page of somebody else's", "wrong schema"]
+    "mood",
+    [
+        pytest.param("away", marks=pytest.mark.slow),
+        pytest.param("in trouble", marks=pytest.mark.long),
+        pytest.param("slow", marks=pytest.mark.long),
+        pytest.param("a page of somebody else's", marks=pytest.mark.slow),
+        pytest.param("wrong schema", marks=pytest.mark.long),
+    ],
 )
 def test_a_registry_in_trouble_makes_no_dead_letter(rig, mood):
     rig.stop_crew()
@@ -122,7 +134,7 @@ def test_a_registry_in_trouble_makes_no_dead_letter(rig, mood):
     rig.check()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_asked_to_end_under_load_workers_end_in_order_and_their_place_is_free_at_once(rig):
     with rig.feeding(per_s=100):
         for name in (NORMALISED, PROCESSED):
