@@ -1,7 +1,9 @@
-"""`hub route load|list`."""
+"""`hub route load|diff|test|explain|list`."""
 
 import argparse
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from hub.cli.common import (
     Commands,
@@ -36,9 +38,48 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
         "--now", action="store_true", help="also rules that hold already: for a first load"
     )
     loaded.add_argument("--dry-run", action="store_true", help="only check and show")
+    differ = command(
+        routes,
+        "diff",
+        _diff,
+        help_="what a file of rules would change, field by field, and what is doubtful in it",
+        example="hub route diff rules.toml",
+    )
+    differ.add_argument("file", nargs="?", metavar="FILE", help="as for `load`")
+    tested = command(
+        routes,
+        "test",
+        _test,
+        help_="who gets an event with these facts",
+        example="hub route test --noun plate_read --owner police --expect police,htmoc",
+        description="With --expect, exit code 1 when it is somebody else.",
+    )
+    _facts(tested)
+    tested.add_argument("--expect", metavar="NAMES", help="subscribers, separated by commas")
+    explained = command(
+        routes,
+        "explain",
+        _explain,
+        help_="why an event with these facts goes where it goes, rule by rule",
+        example="hub route explain --noun detection --kind crowd.density",
+    )
+    _facts(explained)
     listed = command(routes, "list", _list, help_="the rules in force", example="hub route list")
     listed.add_argument("--all", action="store_true", help="also past and future ones")
     json_option(listed)
+
+
+def _facts(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--noun", required=True, help="of the event")
+    parser.add_argument("--kind", default="", help="of the event, as in its header")
+    parser.add_argument("--severity", default="UNKNOWN", help="of the event")
+    parser.add_argument("--status", default="LIVE", help="of the event (LIVE, TEST, EXERCISE, …)")
+    parser.add_argument("--owner", default="", help="agency that owns the device")
+    parser.add_argument("--purpose", default="", help="what the device is for")
+    parser.add_argument("--area", default="", help="the device's, as nso-2025-07:00008")
+    parser.add_argument("--at", help="when the hub wrote the canonical record (default: now)")
+    parser.add_argument("--file", help="rules to ask in place of those in force")
+    json_option(parser)
 
 
 def _load(arguments: argparse.Namespace) -> int:
@@ -47,14 +88,14 @@ def _load(arguments: argparse.Namespace) -> int:
     from hub.tables import table as held_table
 
     config = config_of(arguments)
-    file = arguments.file or str(config.routes or routes.SHIPPED)
-    new = routes.read_toml(decoded_text(read_input(file), file), file)
+    new = _read(arguments.file or str(config.routes or routes.SHIPPED))
     registry = Registry(config.registry_url)
     try:
         held = held_table(config, registry, routes.TOPIC)
         different = [route for route in new if held.get(routes.record_key(route)) != route]
         if not arguments.now:
             routes.check_ahead(held, new, datetime.now(UTC))
+        _show_doubts(_together(held, new), refuse=True)
         for route in different:
             sign = "~" if routes.record_key(route) in held else "+"
             print(f"{sign} {routes.record_key(route).decode()}: {route['text']}")
@@ -67,18 +108,158 @@ def _load(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _list(arguments: argparse.Namespace) -> int:
+def _read(file: str) -> list[dict[str, Any]]:
+    from hub import routes
+
+    return routes.read_toml(decoded_text(read_input(file), file), file)
+
+
+def _held(arguments: argparse.Namespace) -> Mapping[bytes, dict[str, Any]]:
+    """The rules on `route.v1`."""
+    from hub import routes
     from hub.registry import Registry
-    from hub.render import json_line, rfc3339
-    from hub.routes import TOPIC
     from hub.tables import table as held_table
 
     config = config_of(arguments)
     registry = Registry(config.registry_url)
     try:
-        held = held_table(config, registry, TOPIC)
+        return held_table(config, registry, routes.TOPIC)
     finally:
         registry.close()
+
+
+def _together(
+    held: Mapping[bytes, dict[str, Any]], new: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The rules as they are once the new ones are loaded."""
+    from hub import routes
+
+    return list((dict(held) | {routes.record_key(route): route for route in new}).values())
+
+
+def _show_doubts(known: Sequence[dict[str, Any]], *, refuse: bool) -> None:
+    """Print what is doubtful in a set of rules; `PayloadError` for what must not be loaded."""
+    from hub.errors import PayloadError
+    from hub.route_checks import doubts
+
+    for doubt in doubts(known, datetime.now(UTC)):
+        if doubt.wrong and refuse:
+            fix = "`hub route diff` shows the whole set"
+            raise PayloadError(doubt.text, code="route", path=f"rule {doubt.rule!r}", fix=fix)
+        print(f"{'✗' if doubt.wrong else '?'} {doubt.rule}: {doubt.text}")
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    from hub import routes
+    from hub.route_checks import changes
+
+    config = config_of(arguments)
+    new = _read(arguments.file or str(config.routes or routes.SHIPPED))
+    held = _held(arguments)
+    different = 0
+    for route in new:
+        key = routes.record_key(route)
+        if held.get(key) == route:
+            continue
+        different += 1
+        print(f"{'~' if key in held else '+'} {key.decode()}")
+        for line in changes(held.get(key), route):
+            print(f"    {line}")
+    named = {routes.record_key(route) for route in new}
+    for key in sorted(set(held) - named):
+        print(f"= {key.decode()} stays: the file does not name it")
+    _show_doubts(_together(held, new), refuse=False)
+    print(f"{different} differ, {len(new) - different} unchanged")
+    return 0
+
+
+def _test(arguments: argparse.Namespace) -> int:
+    choice, _, _ = _choose(arguments)
+    found = sorted(target.subscriber for target in choice.targets)
+    wanted = None
+    if arguments.expect is not None:
+        wanted = sorted(filter(None, arguments.expect.split(",")))
+    _print_targets(arguments, choice)
+    if wanted is None or wanted == found:
+        return 0
+    if not arguments.json:
+        print(f"✗ expected {', '.join(wanted) or 'nobody'}")
+    return 1
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from hub.codec import micros
+    from hub.explain.reasons import chooses, mismatch
+    from hub.render import json_line
+
+    choice, facts, known = _choose(arguments)
+    at_us = micros(_time(arguments))
+    for rule in known:
+        holds = chooses(rule, facts, at_us)
+        reason = "" if holds else mismatch(rule, facts, at_us)
+        to = "drops it" if rule.record["drop"] else f"sends it to {rule.record['subscriber']}"
+        if arguments.json:
+            line = {"rule": rule.record["rule_id"], "valid_from": rule.record["valid_from"]}
+            print(json_line({**line, "matches": holds, "reason": reason}))
+        elif holds:
+            print(f"✓ {rule.named()} {to}: {rule.record['text']}")
+        else:
+            print(f"· {reason}")
+    _print_targets(arguments, choice)
+    return 0
+
+
+def _print_targets(arguments: argparse.Namespace, choice: Any) -> None:
+    from hub.render import json_line
+
+    for target in choice.targets:
+        rules = [id_ for id_, _ in target.rules]
+        if arguments.json:
+            line = {"subscriber": target.subscriber, "rules": rules}
+            print(json_line({**line, "recipients": list(target.recipients)}))
+            continue
+        recipients = f", for {', '.join(target.recipients)}" if target.recipients else ""
+        print(f"→ {target.subscriber} by {', '.join(rules)}{recipients}")
+    if not choice.targets and not arguments.json:
+        print("→ nobody")
+
+
+def _time(arguments: argparse.Namespace) -> datetime:
+    from hub.errors import ConfigError
+    from hub.register import moment
+
+    if arguments.at is None:
+        return datetime.now(UTC)
+    try:
+        return moment(arguments.at)
+    except ValueError as error:
+        fix = "write a date, or a time with its offset"
+        raise ConfigError(str(error), where="--at", fix=fix) from error
+
+
+def _choose(arguments: argparse.Namespace) -> tuple[Any, Any, list[Any]]:
+    """What the rules choose for the facts on the command line, the facts, and all rules."""
+    from hub.codec import micros
+    from hub.explain.reasons import choice_of, facts_from, rules_of
+
+    given = _read(arguments.file) if arguments.file else list(_held(arguments).values())
+    facts = facts_from(
+        noun=arguments.noun,
+        kind=arguments.kind,
+        severity=arguments.severity,
+        status=arguments.status,
+        owner=arguments.owner,
+        purpose=arguments.purpose,
+        area=arguments.area,
+    )
+    known = rules_of(given)
+    return choice_of(known, facts, micros(_time(arguments))), facts, known
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from hub.render import json_line, rfc3339
+
+    held = _held(arguments)
     now = datetime.now(UTC)
     lines = [("rule", "from (UTC)", "until", "nouns", "to", "text")]
     for key in sorted(held):

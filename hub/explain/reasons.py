@@ -7,11 +7,25 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import schemas
-from hub.codec import from_micros
+from hub.codec import from_micros, micros
+from hub.errors import ConfigError
 from hub.explain.model import PlaceStep
 from hub.render import rfc3339
 
-__all__ = ["Registered", "Rule", "dropping", "facts_of", "place_step", "place_time", "why_not"]
+__all__ = [
+    "Registered",
+    "Rule",
+    "choice_of",
+    "chooses",
+    "dropping",
+    "facts_from",
+    "facts_of",
+    "mismatch",
+    "place_step",
+    "place_time",
+    "rules_of",
+    "why_not",
+]
 
 # What a rule may ask for, and what of the facts it is held against.
 _ASKS = {
@@ -61,9 +75,50 @@ def facts_of(header: Mapping[str, Any], noun: str, device: Mapping[str, Any]) ->
     return importlib.import_module("streams.plan").facts_of(header, noun, device)
 
 
+def facts_from(
+    *, noun: str, kind: str, severity: str, status: str, owner: str, purpose: str, area: str
+) -> Any:
+    """`streams.route.Facts` of an event that need not exist; `ConfigError` for unknown names."""
+    enums = {field["name"]: field["type"] for field in schemas.source("header")["fields"]}
+    for name, value, known in (
+        ("noun", noun, list(schemas.nouns())),
+        ("severity", severity, enums["severity"]["symbols"]),
+        ("status", status, enums["status"]["symbols"]),
+    ):
+        if value not in known:
+            fix = f"use one of {', '.join(known)}"
+            raise ConfigError(f"unknown {name} {value!r}", where=f"--{name}", fix=fix)
+    scheme, _, code = area.partition(":")
+    if area and not (scheme and code):
+        raise ConfigError(f"{area!r} is no area", where="--area", fix="write nso-2025-07:00008")
+    header = {"kind": kind, "severity": severity, "status": status}
+    device = {"owner_agency": owner, "purpose": purpose, "area_scheme": scheme, "area_code": code}
+    return facts_of(header, noun, device)
+
+
+def rules_of(routes: Iterable[Mapping[str, Any]]) -> list[Rule]:
+    """Rules by id and start, with their validity as the steps compare it."""
+    return [
+        Rule(
+            route,
+            micros(route["valid_from"]),
+            micros(route["valid_to"]) if route["valid_to"] else 2**62,
+        )
+        for route in sorted(routes, key=lambda each: (each["rule_id"], each["valid_from"]))
+    ]
+
+
+def choice_of(rules: Iterable[Rule], facts: Any, at_us: int) -> Any:
+    """`streams.route.Choice` for an event with these facts, appended at that time."""
+    book = importlib.import_module("streams.route").RuleBook()
+    for number, rule in enumerate(rules):
+        book.put(b"%06d" % number, rule.record, rule.from_us, rule.to_us)
+    return book.choose(facts, at_us)
+
+
 def dropping(rules: Iterable[Rule], facts: Any, at_us: int) -> list[Rule]:
     """The rules that drop the event."""
-    return [rule for rule in rules if rule.record["drop"] and _matches(rule, facts, at_us)]
+    return [rule for rule in rules if rule.record["drop"] and chooses(rule, facts, at_us)]
 
 
 def why_not(subscriber: str, rules: Iterable[Rule], facts: Any, status: str, at_us: int) -> str:
@@ -84,12 +139,12 @@ def why_not(subscriber: str, rules: Iterable[Rule], facts: Any, status: str, at_
     ]
     if not mine:
         return f"no rule sends it {noun}"
-    told = "; ".join(_mismatch(rule, facts, at_us) for rule in mine[:_SHOWN_RULES])
+    told = "; ".join(mismatch(rule, facts, at_us) for rule in mine[:_SHOWN_RULES])
     more = f"; and {len(mine) - _SHOWN_RULES} rules more" if len(mine) > _SHOWN_RULES else ""
     return f"no rule matches: {told}{more}"
 
 
-def _mismatch(rule: Rule, facts: Any, at_us: int) -> str:
+def mismatch(rule: Rule, facts: Any, at_us: int) -> str:
     """Why one rule does not choose the event."""
     if at_us < rule.from_us:
         return f"{rule.record['rule_id']} holds only from {rfc3339(from_micros(rule.from_us))}"
@@ -98,14 +153,14 @@ def _mismatch(rule: Rule, facts: Any, at_us: int) -> str:
     wants = []
     for ask, fact in _ASKS.items():
         asked_alone = {**rule.record, **{name: [] for name in _ASKS}, ask: rule.record[ask]}
-        if not _matches(rule._replace(record=asked_alone), facts, at_us):
+        if not chooses(rule._replace(record=asked_alone), facts, at_us):
             has = getattr(facts, fact)
             shown = (", ".join(has) if isinstance(has, tuple) else has) or "none"
             wants.append(f"{ask} {', '.join(rule.record[ask])} (it has {shown})")
-    return f"{rule.record['rule_id']} wants {' and '.join(wants) or 'something else'}"
+    return f"{rule.record['rule_id']} wants {' and '.join(wants) or 'another noun'}"
 
 
-def _matches(rule: Rule, facts: Any, at_us: int) -> bool:
+def chooses(rule: Rule, facts: Any, at_us: int) -> bool:
     """Whether the rule alone would choose the event, by the very code that routes."""
     book = importlib.import_module("streams.route").RuleBook()
     chooses = {**rule.record, "drop": False, "subscriber": rule.record["subscriber"] or "nobody"}

@@ -1,0 +1,107 @@
+"""`hub route test|explain` on rules in a file: no broker is asked."""
+
+import json
+
+import pytest
+
+from hub.cli import main
+from hub.routes import SHIPPED
+
+RULES = """\
+[[rule]]
+id = "crowds"
+text = "Crowds concern the police"
+valid_from = 2026-01-01
+nouns = ["detection"]
+kinds = ["crowd.*"]
+to = { subscriber = "police", recipients = ["{owner}", "duty"] }
+
+[[rule]]
+id = "crowds-htmoc"
+text = "From spring on the traffic centre too"
+valid_from = 2026-04-01T00:00:00+07:00
+nouns = ["detection"]
+kinds = ["crowd.*"]
+areas = ["nso-2025-07:00008"]
+to = { subscriber = "htmoc" }
+
+[[rule]]
+id = "not-ours"
+text = "Defence is not ingested"
+valid_from = 2026-01-01
+owners = ["defence"]
+drop = true
+"""
+
+
+@pytest.fixture
+def rules(tmp_path):
+    path = tmp_path / "rules.toml"
+    path.write_text(RULES)
+    return str(path)
+
+
+def ask(verb, rules, *more):
+    facts = ["--noun", "detection", "--kind", "crowd.density"]
+    return main(["route", verb, "--file", rules, *facts, "--at", "2026-03-01", *more])
+
+
+def test_the_subscribers_their_rules_and_recipients_are_printed(rules, capsys):
+    assert ask("test", rules, "--owner", "city-police", "--expect", "police") == 0
+    assert capsys.readouterr().out == "→ police by crowds, for city-police, duty\n"
+
+
+def test_another_answer_than_expected_is_exit_code_1(rules, capsys):
+    assert ask("test", rules, "--expect", "htmoc,police") == 1
+    assert "✗ expected htmoc, police" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("at", "found"),
+    [("2026-03-31T16:59:59.999999Z", ["police"]), ("2026-03-31T17:00:00Z", ["htmoc", "police"])],
+)
+def test_a_rule_of_tomorrow_begins_at_midnight_in_hanoi(rules, capsys, at, found):
+    assert ask("test", rules, "--area", "nso-2025-07:00008", "--at", at, "--json") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert sorted(line["subscriber"] for line in lines) == found
+
+
+def test_every_rule_says_why_it_does_not_match(rules, capsys):
+    assert ask("explain", rules, "--at", "2026-05-01") == 0
+    told = capsys.readouterr().out
+    assert "✓ crowds (since 2025-12-31T17:00:00.000000Z) sends it to police" in told
+    assert "crowds-htmoc wants areas nso-2025-07:00008 (it has none)" in told
+    assert "not-ours wants owners defence (it has none)" in told
+
+
+def test_what_a_rule_drops_goes_to_nobody(rules, capsys):
+    assert ask("explain", rules, "--owner", "defence") == 0
+    told = capsys.readouterr().out
+    assert "✓ not-ours (since 2025-12-31T17:00:00.000000Z) drops it" in told
+    assert told.endswith("→ nobody\n")
+
+
+def test_exercises_go_to_the_operators_alone(rules, capsys):
+    assert ask("test", rules, "--status", "EXERCISE", "--expect", "ops") == 0
+    assert "→ ops by not-live" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (["--noun", "plate"], "unknown noun 'plate'"),
+        (["--severity", "BAD"], "unknown severity 'BAD'"),
+        (["--status", "REAL"], "unknown status 'REAL'"),
+        (["--area", "00008"], "'00008' is no area"),
+        (["--at", "yesterday"], "is no time"),
+    ],
+)
+def test_a_wrong_fact_is_exit_code_2_and_named(rules, capsys, wrong, told):
+    assert ask("test", rules, *wrong) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_the_shipped_rules_answer_as_their_texts_say(capsys):
+    facts = ["--noun", "plate_read", "--at", "2026-03-01", "--expect", "police,htmoc"]
+    assert main(["route", "test", "--file", str(SHIPPED), *facts]) == 0
+    assert "police by plates-police" in capsys.readouterr().out
