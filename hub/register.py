@@ -1,14 +1,22 @@
-"""The device register: from the city's CSV to `device.v1`, checked, compared and written.
+"""The device register: from the city's CSV or TOML to `device.v1`, checked, compared and written.
 
-One line per name of a device: columns are the fields of `schemas/avro/device.avsc`, and
+In CSV, one line per name of a device: columns are the fields of `schemas/avro/device.avsc`, and
 `source_id`, `device_ref` in place of its list of aliases. Lines with the same `device_id` and
-`valid_from` are one entry. Times are RFC 3339 with an offset, or a date (its start in Hanoi).
+`valid_from` are one entry. In TOML, one table per entry, with its names by source:
+
+    [[device]]
+    device_id = "cam-0001"
+    valid_from = 2025-07-01
+    aliases = { vms = "CAM 7", isapi = ["10.0.0.7", "channel 1"] }
+
+Times are RFC 3339 with an offset, or a date (its start in Hanoi).
 """
 
 import csv
 import difflib
 import io
 import re
+import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +31,7 @@ from hub.errors import PayloadError
 from hub.registry import Registry
 from hub.render import rfc3339
 
-__all__ = ["TOPIC", "Diff", "check", "compare", "moment", "publish", "read_csv", "record_key"]
+__all__ = ["TOPIC", "Diff", "check", "compare", "moment", "publish", "read", "record_key"]
 
 TOPIC = "device.v1"
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -52,10 +60,66 @@ def record_key(device: Mapping[str, Any]) -> bytes:
     return f"{device['device_id']}@{rfc3339(device['valid_from'])}".encode()
 
 
-def read_csv(text: str, where: str = "register") -> list[dict[str, Any]]:
-    """The entries of a register, in the order of their first lines; refuses what contradicts."""
+def read(text: str, where: str = "register") -> list[dict[str, Any]]:
+    """The entries of a register, in the order of the file; refuses what contradicts.
+
+    `where` names the file: what ends with .toml is read as TOML, anything else as CSV.
+    `PayloadError` names line or table, column or key, and what to do.
+    """
+    text = unicodedata.normalize("NFC", text.removeprefix("\ufeff"))
+    found = _from_toml(text, where) if where.endswith(".toml") else _from_csv(text, where)
+    check(found, where)
+    return found
+
+
+def _from_toml(text: str, where: str) -> list[dict[str, Any]]:
     fields = {field["name"]: field for field in schemas.source("device")["fields"]}
-    reader = csv.reader(io.StringIO(unicodedata.normalize("NFC", text.removeprefix("\ufeff"))))
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _error(f"not TOML: {error}", where, "correct it") from error
+    tables = document.get("device", [])
+    if set(document) - {"device"} or not isinstance(tables, list) or not tables:
+        fix = "write each entry as [[device]]"
+        raise _error("it must hold [[device]] tables and nothing else", where, fix)
+    seen: dict[bytes, int] = {}
+    found = []
+    for number, table in enumerate(tables, 1):
+        place = f"{where} device {number} ({table.get('device_id', 'without device_id')})"
+        names = table.pop("aliases", {})
+        for name in table:
+            _known(name, set(fields) - {"aliases"}, "key", place)
+        entry = _entry({name: _text(value) for name, value in table.items()}, fields, place)
+        entry["aliases"] = _aliases_by_source(names, place)
+        if (first := seen.setdefault(record_key(entry), number)) != number:
+            raise _error(f"device {first} is the same entry", place, "make one of them, or date it")
+        found.append(entry)
+    return found
+
+
+def _text(value: Any) -> str:
+    """A value of TOML as it would stand in a cell."""
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    return str(value).strip()
+
+
+def _aliases_by_source(names: Any, place: str) -> list[dict[str, str]]:
+    if not isinstance(names, dict):
+        fix = 'write aliases = { vms = "CAM 7" }'
+        raise _error("aliases must be names by source", place, fix)
+    found = []
+    for source, refs in names.items():
+        for ref in refs if isinstance(refs, list) else [refs]:
+            if not isinstance(ref, str):
+                raise _error(f"{ref!r} is no text", f"{place}, aliases.{source}", "quote it")
+            found += _aliases({"source_id": source, "device_ref": ref.strip()}, place)
+    return found
+
+
+def _from_csv(text: str, where: str) -> list[dict[str, Any]]:
+    fields = {field["name"]: field for field in schemas.source("device")["fields"]}
+    reader = csv.reader(io.StringIO(text))
     rows: list[tuple[int, dict[str, Any]]] = []
     columns: list[str] = []
     try:
@@ -77,19 +141,14 @@ def read_csv(text: str, where: str = "register") -> list[dict[str, Any]]:
         ) from error
     if not columns:
         raise _error("it is empty", where, f"begin with a line of columns: {', '.join(_REQUIRED)}…")
-    found = _merged(rows, where)
-    check(found, where)
-    return found
+    return _merged(rows, where)
 
 
 def _columns(cells: Sequence[str], fields: set[str], where: str) -> list[str]:
     columns = [cell.strip() for cell in cells]
     known = (fields - {"aliases"}) | set(_ALIAS)
     for name in columns:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            fix = f"did you mean {near[0]}?" if near else f"use {', '.join(sorted(known))}"
-            raise _error(f"unknown column {name!r}", where, fix)
+        _known(name, known, "column", where)
     for name in _REQUIRED:
         if name not in columns:
             raise _error(f"there is no column {name!r}", where, "add it")
@@ -98,6 +157,13 @@ def _columns(cells: Sequence[str], fields: set[str], where: str) -> list[str]:
     if ("source_id" in columns) != ("device_ref" in columns):
         raise _error("source_id and device_ref belong together", where, "add the other one")
     return columns
+
+
+def _known(name: str, known: set[str], what: str, where: str) -> None:
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        fix = f"did you mean {near[0]}?" if near else f"use {', '.join(sorted(known))}"
+        raise _error(f"unknown {what} {name!r}", where, fix)
 
 
 def _merged(rows: Iterable[tuple[int, dict[str, Any]]], where: str) -> list[dict[str, Any]]:

@@ -164,7 +164,7 @@ class Site:
             self.config, registry, routes.read_toml(rules.read_text("utf-8"), where=str(rules))
         )
         if self.devices:
-            register.publish(self.config, registry, register.read_csv(self.devices))
+            register.publish(self.config, registry, register.read(self.devices))
 
     def _start_workers(self) -> None:
         self.supervisor = Supervisor(

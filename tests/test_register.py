@@ -12,7 +12,7 @@ JULY = datetime(2025, 6, 30, 17, tzinfo=UTC)
 
 
 def read(*lines, head=HEAD):
-    return register.read_csv("\n".join([head, *lines]), "devices.csv")
+    return register.read("\n".join([head, *lines]), "devices.csv")
 
 
 def refusal(*lines, head=HEAD):
@@ -45,7 +45,7 @@ def test_lines_of_one_entry_merge_and_keep_every_name():
 
 def test_text_is_normalised_and_a_byte_order_mark_is_skipped():
     text = "\ufeff" + HEAD + "\ncam-1,2025-07-01,,,,Kim Ma\u0303,,,,\n"
-    assert register.read_csv(text)[0]["name"] == "Kim M\u00e3"
+    assert register.read(text)[0]["name"] == "Kim M\u00e3"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_wrong_columns_are_refused(head, what):
 
 def test_an_empty_file_says_what_to_begin_with():
     with pytest.raises(PayloadError, match="begin with a line of columns"):
-        register.read_csv("")
+        register.read("")
 
 
 def test_lines_of_one_entry_that_differ_are_refused():
@@ -133,3 +133,61 @@ def test_an_import_that_contradicts_what_is_there_is_refused():
     held = {register.record_key(each): each for each in read("cam-1,2025-07-01,,vms,1,,,,,")}
     with pytest.raises(PayloadError, match="after the import"):
         register.compare(held, read("cam-9,2026-01-01,,vms,1,,,,,"))
+
+
+TOML = """\
+[[device]]
+device_id = "cam-1"
+valid_from = 2025-07-01
+name = "Camera Kim Mã"
+lat = 21.03
+lon = 105.81
+lane = 2
+state = "active"
+aliases = { vms = "CAM 7", isapi = ["mac/1", "channel 1"] }
+"""
+
+
+def toml_refusal(text):
+    with pytest.raises(PayloadError) as caught:
+        register.read(text, "devices.toml")
+    return str(caught.value)
+
+
+def test_toml_and_csv_give_the_same_entry():
+    (device,) = register.read(TOML, "devices.toml")
+    same = read(
+        "cam-1,2025-07-01,,vms,CAM 7,Camera Kim Mã,21.03,105.81,active,2",
+        "cam-1,2025-07-01,,isapi,mac/1,Camera Kim Mã,21.03,105.81,active,2",
+        "cam-1,2025-07-01,,isapi,channel 1,Camera Kim Mã,21.03,105.81,active,2",
+    )
+    assert [device] == same
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("lane = 2", 'lane = "two"', "'two' is not a whole number"),
+        ("lane = 2", "lanes = 2", "did you mean lane?"),
+        ('device_id = "cam-1"', "", "column device_id: empty"),
+        ("lat = 21.03\n", "", "only one of lat and lon"),
+        ('{ vms = "CAM 7", isapi = ["mac/1", "channel 1"] }', '"CAM 7"', "names by source"),
+        ('vms = "CAM 7"', "vms = 7", "7 is no text"),
+        ('vms = "CAM 7"', 'vms = ""', "write how the source names the device"),
+        ("[[device]]", "[[devices]]", "must hold [[device]] tables"),
+        ("[[device]]", "[[device", "not TOML"),
+    ],
+)
+def test_what_is_wrong_in_toml_is_named_with_its_table(before, after, told):
+    text = toml_refusal(TOML.replace(before, after))
+    assert told in text
+    assert "devices.toml" in text
+
+
+def test_the_same_entry_twice_in_toml_is_refused():
+    assert "device 1 is the same entry" in toml_refusal(TOML + TOML)
+
+
+def test_two_devices_with_one_name_at_one_time_are_refused_in_toml_too():
+    other = TOML.replace('"cam-1"', '"cam-2"')
+    assert "at the same time" in toml_refusal(TOML + other)

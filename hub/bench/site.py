@@ -72,7 +72,7 @@ def site() -> Iterator[Site]:
         try:
             topics.apply(config, registry)
             routes.publish(config, registry, routes.read_toml(routes.SHIPPED.read_text("utf-8")))
-            register.publish(config, registry, register.read_csv(simulator.register_csv(SEED)))
+            register.publish(config, registry, register.read(simulator.register_csv(SEED)))
             yield Site(folder, file, config, SchemaIds(registry), registry, stack.data)
         finally:
             registry.close()

@@ -25,12 +25,15 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
         devices,
         "import",
         _import,
-        help_="compare a CSV with the register, then write what differs",
+        help_="compare a CSV or TOML file with the register, then write what differs",
         example="hub device import devices.csv --dry-run",
         description="Columns: source_id, device_ref and the fields of schemas/avro/device.avsc;\n"
-        "one line per name of a device. Entries that the file does not name stay.",
+        "one line per name of a device; in TOML, [[device]] tables. Entries that the file does\n"
+        "not name stay.",
     )
-    imported.add_argument("file", metavar="FILE.csv", help="register; - for standard input")
+    imported.add_argument(
+        "file", metavar="FILE", help="register, .csv or .toml; - for CSV on standard input"
+    )
     imported.add_argument("--dry-run", action="store_true", help="only show the difference")
     json_option(imported)
     listed = command(
@@ -46,9 +49,7 @@ def _import(arguments: argparse.Namespace) -> int:
     from hub.tables import table as held_table
 
     config = config_of(arguments)
-    new = register.read_csv(
-        decoded_text(read_input(arguments.file), arguments.file), arguments.file
-    )
+    new = register.read(decoded_text(read_input(arguments.file), arguments.file), arguments.file)
     registry = Registry(config.registry_url)
     try:
         diff = register.compare(held_table(config, registry, register.TOPIC), new)

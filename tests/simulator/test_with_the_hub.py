@@ -126,7 +126,7 @@ class Hub:
 
 def devices(plan: Plan) -> DeviceRegister:
     book = DeviceRegister()
-    for device in register.read_csv(register_csv(plan.seed, plan.city), "register.csv"):
+    for device in register.read(register_csv(plan.seed, plan.city), "register.csv"):
         book.put(register.record_key(device), device, _us(device["valid_from"]), FOREVER_US)
     return book
 
