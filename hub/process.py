@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import schemas
+from hub.areas.site import of_site
 from hub.codec import VARIABLE, RecordCodec, from_micros, micros, read_long, received_minute
 from hub.config import Config
 from hub.dead_letter import TOPIC as DEAD_LETTERS
@@ -52,7 +53,8 @@ class Process:
         steps = importlib.import_module("streams.process")
         place = importlib.import_module("streams.place")
         route = importlib.import_module("streams.route")
-        self._register, self._rules = place.DeviceRegister(), route.RuleBook()
+        self._register = place.DeviceRegister(areas=of_site(config.data))
+        self._rules = route.RuleBook()
         self._steps = steps.Process(
             lane=lane,
             slot=slot,

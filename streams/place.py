@@ -1,12 +1,13 @@
-"""Where an event happened and whose device saw it, by the dated device register."""
+"""Where an event happened and whose device saw it, by the dated registers of devices and areas."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hub.areas.resolve import Areas, areas_at
+
 __all__ = ["DeviceRegister", "Entry", "place_of"]
 
-_REFORM_US = 1_751_302_800_000_000  # 2025-07-01T00:00 in Hanoi: wards replace districts
 _FOREVER_US = 2**62
 
 
@@ -31,6 +32,8 @@ class DeviceRegister:
     """
 
     revision: int = 0
+    areas: Areas = field(default_factory=Areas)
+    """The city's units by date; with boundaries, a position decides which part of a split one."""
     _by_key: dict[bytes, list[Entry]] = field(default_factory=dict)
     _by_alias: dict[tuple[str, str], list[Entry]] = field(default_factory=dict)
 
@@ -56,27 +59,41 @@ class DeviceRegister:
         return None
 
     def span(self, source_id: str, device_ref: str, at_us: int) -> tuple[int, int]:
-        """Times around `at_us` between which `find` gives the same answer."""
-        low, high = -_FOREVER_US, _FOREVER_US
+        """Times around `at_us` between which `find` gives the same answer in the same areas."""
         edges = [
             edge
             for entry in self._by_alias.get((source_id, device_ref), ())
             for edge in (entry.from_us, entry.to_us)
         ]
-        # Areas change their scheme with the reform, so an answer never spans it.
-        for edge in (*edges, _REFORM_US):
-            if edge <= at_us:
-                low = max(low, edge)
-            else:
-                high = min(high, edge)
-        return low, high
+        return _around(at_us, (*edges, *self.areas.register.edges_us))
+
+    def decrees(self, at_us: int) -> tuple[int, int]:
+        """Times around `at_us` between which the city's units stay as they are."""
+        return _around(at_us, self.areas.register.edges_us)
 
     def __len__(self) -> int:
         return len(self._by_key)
 
 
-def place_of(entry: Entry | None, device_ref: str, at_us: int) -> dict[str, Any]:
-    """The record `Place` of an event: from the register, or saying that it knows no such device."""
+def _around(at_us: int, edges: Iterable[int]) -> tuple[int, int]:
+    low, high = -_FOREVER_US, _FOREVER_US
+    for edge in edges:
+        if edge <= at_us:
+            low = max(low, edge)
+        else:
+            high = min(high, edge)
+    return low, high
+
+
+def place_of(
+    entry: Entry | None, device_ref: str, at_us: int, *, now_us: int | None, areas: Areas
+) -> dict[str, Any]:
+    """The record `Place` of an event: from the register, or saying that it knows no such device.
+
+    `at_us` is when it happened, `now_us` when the hub wrote it (None: by the newest decree): the
+    area is told in the units of both times. An area that is in no list of units is kept as the
+    register has it, with the resolution UNKNOWN.
+    """
     if entry is None:
         return {"resolution": "UNREGISTERED"} if device_ref else {}
     device = entry.device
@@ -88,9 +105,12 @@ def place_of(entry: Entry | None, device_ref: str, at_us: int) -> dict[str, Any]
         "code": device["area_code"],
         "name": device["area_name"],
     }
-    known = bool(area["code"])
-    # A ward of the present scheme did not exist before the reform; nothing is guessed for then.
-    then = known and (at_us >= _REFORM_US or area["scheme"] == "nso-2024")
+    point = (device["lon"], device["lat"]) if position else None
+    then, now, resolution = areas_at(
+        area["scheme"], area["code"], at_us, point, now_us=now_us, areas=areas
+    )
+    if not then and area["code"]:
+        then = [area]
     return {
         "device_id": device["device_id"],
         "name": device["name"],
@@ -100,8 +120,8 @@ def place_of(entry: Entry | None, device_ref: str, at_us: int) -> dict[str, Any]
         "junction": device["junction"],
         "lane": device["lane"],
         "position": position,
-        "areas_then": [area] if then else [],
-        "areas_now": [area] if known and area["scheme"] != "nso-2024" else [],
+        "areas_then": then,
+        "areas_now": now,
         "legacy_district": device["legacy_district"],
-        "resolution": "EXACT" if then else "UNKNOWN",
+        "resolution": resolution,
     }

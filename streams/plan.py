@@ -42,7 +42,7 @@ class Plan:
     """Targets of events of one device, kind, status and severity.
 
     Holds for events of `low_us <= t < high_us` (the register's answer) that were appended at
-    `from_us <= t < to_us` (the rules').
+    `from_us <= t < to_us` (the rules', and the city's units then).
     """
 
     low_us: int
@@ -96,13 +96,17 @@ class Planner:
         low_us, high_us = self.register.span(source, device_ref, at_us)
         device = entry.device if entry else {}
         choice = self.rules.choose(facts_of(header, noun, device), appended_us)
-        place = self.encode["place"](place_of(entry, device_ref, at_us))
+        place = self.encode["place"](
+            place_of(entry, device_ref, at_us, now_us=appended_us, areas=self.register.areas)
+        )
+        decreed_us, until_us = self.register.decrees(appended_us)
         targets = tuple(
             self._delivery(target.subscriber, noun, place, target)
             for target in choice.targets
             if noun in schemas.subscribers()[target.subscriber].nouns
         )
-        return Plan(low_us, high_us, choice.from_us, choice.to_us, targets)
+        from_us, to_us = max(choice.from_us, decreed_us), min(choice.to_us, until_us)
+        return Plan(low_us, high_us, from_us, to_us, targets)
 
     def _delivery(self, subscriber: str, noun: str, place: bytes, target: Target) -> Delivery:
         view = self.views[subscriber]

@@ -1,38 +1,22 @@
-"""Plates as cameras spell them, made comparable: upper case letters and digits only.
+"""Plates as cameras spell them: as an event keeps them, and out of the ids of their source.
 
-Separators differ by vendor (`30K-123.45`, `30K 123 45`, two lines), Đ arrives as D, and some
-readers return Cyrillic or Greek letters that only look Latin. Words for "no plate" become ''.
+What separators, scripts and words for "no plate" become is `hub.plates`' matter.
 """
 
-import re
 from typing import Any
-from unicodedata import normalize as unicode_form
+
+from hub.plates import normal as plates
 
 __all__ = ["normalise", "read_plate", "without_plate"]
 
 _COLOURS = frozenset({"WHITE", "YELLOW", "BLUE", "RED", "GREEN", "BLACK"})
 
 _TELLING = 4  # characters; fewer stand in any id by chance
-_LOOK_ALIKES = str.maketrans(
-    "\u0110\u00d0\u0189"  # Đ, Eth, African D
-    "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0406\u0408\u0405"
-    "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7",
-    "DDDABEKMHOPCTYXIJSABEZHIKMNOPTYX",
-)
-_OTHER = re.compile(r"[^A-Z0-9]+")
-_UNREAD = re.compile(
-    r"UNK|UNKNOWN?|UNLICENSED|NO(?:NE)?|NULL|NA|NOPLATE|NOREAD|NOTREAD|UNREADABLE|UNRECOGNI[SZ]ED"
-)
-_UNREAD_PREFIX = "UNK-"  # DeepStream's UNK-M-0
 
 
 def normalise(raw: str) -> str:
     """The plate's letters and digits, `Đ` as `D`; '' when the source says it read none."""
-    text = unicode_form("NFKC", raw).upper().translate(_LOOK_ALIKES)
-    if text.lstrip().startswith(_UNREAD_PREFIX):
-        return ""
-    text = _OTHER.sub("", text)
-    return "" if _UNREAD.fullmatch(text) else text
+    return plates.normalise(raw).norm
 
 
 def read_plate(

@@ -52,6 +52,8 @@ COMMANDS = (
     Command("replay", "replay", "run raw payloads through the current connectors again"),
     Command("ledger", "ledger", "the balance of every stage"),
     Command("device", "device", "the device register"),
+    Command("area", "area", "administrative areas by date"),
+    Command("plate", "plate", "what a licence plate says, and what it leaves open"),
     Command("route", "route", "the routing rules"),
     Command("bench", "bench", "measure the stages on this machine"),
     Command("doctor", "doctor", "what is not ready, and what to do"),

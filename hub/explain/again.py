@@ -12,6 +12,8 @@ from functools import cache
 from typing import Any
 
 import schemas
+from hub.areas.resolve import Areas
+from hub.areas.site import of_site
 from hub.codec import (
     EVENT_ID,
     SUBJECT_ID,
@@ -75,14 +77,16 @@ class Registers:
     logs: Logs
     _devices: list[tuple[datetime, bytes, Any]] = field(init=False)
     _rules: list[tuple[datetime, bytes, Any]] = field(init=False)
+    _areas: Areas = field(init=False)
 
     def __post_init__(self) -> None:
         self._devices = self._read("device.v1")
         self._rules = self._read("route.v1")
+        self._areas = of_site(self.logs.config.data)
 
     def as_of(self, at: datetime | None) -> Registered:
         """Register and rules as they were entered by then (None: as they are now)."""
-        register = importlib.import_module("streams.place").DeviceRegister()
+        register = importlib.import_module("streams.place").DeviceRegister(areas=self._areas)
         book = importlib.import_module("streams.route").RuleBook()
         rules: dict[bytes, Rule] = {}
         for key, entry, span in _entered(self._devices, at):

@@ -76,7 +76,7 @@ class Logs:
         self.history = History(config.kafka)
         self.decoder = Decoder(registry)
         self.searched: list[Searched] = []
-        self._config = config
+        self.config = config
         self._progress = progress
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._covered = _NOTHING
@@ -181,7 +181,7 @@ class Logs:
         group = f"hub.{stage}.{lane}"
         if (group, spot.topic) not in self._groups:
             numbers = [each.partition for each in self.history.kept([spot.topic])]
-            offsets = group_offsets(self._config.kafka, group, spot.topic, numbers)
+            offsets = group_offsets(self.config.kafka, group, spot.topic, numbers)
             self._groups[group, spot.topic] = offsets
         return spot.offset >= self._groups[group, spot.topic].get(spot.partition, 0)
 
@@ -223,7 +223,7 @@ class Logs:
 
     def retention(self, topic: str) -> str:
         """That something has expired, and how long its topic keeps records."""
-        settings = Cluster(self._config.kafka).topics([topic])[topic].config
+        settings = Cluster(self.config.kafka).topics([topic])[topic].config
         kept_for = timedelta(milliseconds=int(settings.get("retention.ms", "-1")))
         return f"expired: {topic} keeps {kept_for.days} days"
 

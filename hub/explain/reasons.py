@@ -169,12 +169,14 @@ def chooses(rule: Rule, facts: Any, at_us: int) -> bool:
 
 
 def place_step(
-    header: Mapping[str, Any], registered: Registered
+    header: Mapping[str, Any], registered: Registered, appended_us: int
 ) -> tuple[PlaceStep, Mapping[str, Any]]:
-    """What the register answers for an event's device at its time, and its whole entry."""
+    """What the registers answer for an event's device at its time, and the device's whole entry."""
     ref, at_us = header["device_ref"], place_time(header)
     entry = registered.register.find(header["source_id"], ref, at_us) if ref else None
-    place = importlib.import_module("streams.place").place_of(entry, ref, at_us)
+    place = importlib.import_module("streams.place").place_of(
+        entry, ref, at_us, now_us=appended_us, areas=registered.register.areas
+    )
     step = PlaceStep(device_ref=ref, resolution=place.get("resolution", "UNKNOWN"))
     if entry is None:
         return step, {}

@@ -171,7 +171,7 @@ class Ways:
         if judged.outcome.outcome not in ("delivered", "dropped") and not arrival.delivered:
             # Process asks neither register nor rules for these, or not for what they say.
             return
-        way.place, device = place_step(header, judged.registered)
+        way.place, device = place_step(header, judged.registered, appended_us)
         facts = facts_of(header, arrival.noun.name, device)
         way.dropped_by = [rule.named() for rule in dropping(rules, facts, appended_us)]
         for subscriber in schemas.subscribers():

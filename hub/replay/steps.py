@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hub.areas.site import of_site
 from hub.codec import micros
 from hub.config import Config
 from hub.errors import RecordError
@@ -48,7 +49,8 @@ class Steps:
     def __init__(self, config: Config, registry: Registry) -> None:
         # Found by name: the engine does not depend on what it runs.
         self._steps = importlib.import_module("streams.process")
-        self._devices = importlib.import_module("streams.place").DeviceRegister()
+        place = importlib.import_module("streams.place")
+        self._devices = place.DeviceRegister(areas=of_site(config.data))
         self._rules = importlib.import_module("streams.route").RuleBook()
         for topic, target in (("device.v1", self._devices), ("route.v1", self._rules)):
             for key, entry in table(config, registry, topic).items():

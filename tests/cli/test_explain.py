@@ -142,11 +142,13 @@ def test_a_device_is_told_with_its_entry_and_the_time_it_was_entered():
     register = DeviceRegister()
     register.put(b"k", DEVICE, AT_US - 10, 2**62)
     entered = {("hn-0007", AT_US - 10): AT - timedelta(days=3)}
-    step, device = place_step(HEADER, Registered(register, None, [], entered))
+    step, device = place_step(HEADER, Registered(register, None, [], entered), AT_US)
     assert (step.device_id, step.resolution) == ("hn-0007", "EXACT")
     assert step.entered_at == AT - timedelta(days=3)
     assert device is DEVICE
-    step, device = place_step({**HEADER, "device_ref": "x"}, Registered(register, None, [], {}))
+    step, device = place_step(
+        {**HEADER, "device_ref": "x"}, Registered(register, None, [], {}), AT_US
+    )
     assert (step.device_id, step.resolution, device) == ("", "UNREGISTERED", {})
 
 

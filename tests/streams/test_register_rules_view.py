@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.areas.resolve import Areas
 from hub.codec import restricted_fields
 from streams.place import DeviceRegister, place_of
 from streams.route import Facts, RuleBook, Target
@@ -65,18 +66,62 @@ def test_within_its_span_an_answer_stays_the_same(spans, at, other):
         assert register.find("vms", "7", other) is register.find("vms", "7", at)
 
 
-def test_no_ward_of_today_is_claimed_for_a_time_before_the_reform():
+AREAS = Areas()
+
+
+def placed(at_us, now_us=REFORM_US, **fields):
+    register = DeviceRegister()
+    register.put(b"a", device("a") | fields, 0, FOREVER)
+    entry = register.find("vms", "7", at_us)
+    return place_of(entry, "7", at_us, now_us=now_us, areas=AREAS)
+
+
+def codes(areas):
+    return [f"{area['scheme']}:{area['code']}" for area in areas]
+
+
+def test_a_ward_of_today_is_told_in_the_units_of_then_when_it_happened_before_the_reform():
+    fields = {"area_scheme": "nso-2025-07", "area_code": "00097", "area_name": "Hồng Hà"}
+    before, after = placed(REFORM_US - 1, **fields), placed(REFORM_US, **fields)
+    assert (after["resolution"], codes(after["areas_then"])) == ("EXACT", ["nso-2025-07:00097"])
+    assert before["resolution"] == "AMBIGUOUS"
+    assert "nso-2024:00001" in codes(before["areas_then"])
+    assert before["areas_now"] == after["areas_now"] == after["areas_then"]
+
+
+def test_a_commune_of_before_is_told_in_the_wards_of_now():
+    whole = placed(REFORM_US - 1, area_scheme="nso-2024", area_code="00013")
+    assert codes(whole["areas_then"]) == ["nso-2024:00013"]
+    assert (codes(whole["areas_now"]), whole["resolution"]) == (["nso-2025-07:00004"], "WHOLE")
+    split = placed(REFORM_US - 1, area_scheme="nso-2024", area_code="00070")
+    assert codes(split["areas_now"]) == ["nso-2025-07:00070", "nso-2025-07:00082"]
+    assert split["resolution"] == "AMBIGUOUS"
+
+
+def test_now_is_when_the_hub_wrote_the_event():
+    fields = {"area_scheme": "nso-2024", "area_code": "00013"}
+    early = placed(REFORM_US - 2, REFORM_US - 1, **fields)
+    assert codes(early["areas_now"]) == codes(early["areas_then"]) == ["nso-2024:00013"]
+
+
+def test_an_area_that_no_list_has_is_kept_as_the_register_has_it():
+    odd = placed(REFORM_US, area_scheme="cadastre", area_code="X1", area_name="Somewhere")
+    assert odd["areas_then"] == [{"scheme": "cadastre", "code": "X1", "name": "Somewhere"}]
+    assert (odd["areas_now"], odd["resolution"]) == ([], "UNKNOWN")
+    none = placed(REFORM_US, area_scheme="", area_code="")
+    assert (none["areas_then"], none["areas_now"], none["resolution"]) == ([], [], "UNKNOWN")
+
+
+def test_the_answer_changes_with_the_reform_and_says_so():
     register = DeviceRegister()
     register.put(b"a", device("a"), 0, FOREVER)
-    entry = register.find("vms", "7", 5)
-    before = place_of(entry, "7", REFORM_US - 1)
-    after = place_of(entry, "7", REFORM_US)
-    assert (before["areas_then"], before["resolution"]) == ([], "UNKNOWN")
-    assert (len(after["areas_then"]), after["resolution"]) == (1, "EXACT")
-    assert before["areas_now"] == after["areas_now"] == after["areas_then"]
     assert register.span("vms", "7", REFORM_US - 1)[1] == REFORM_US
-    assert place_of(None, "7", 0) == {"resolution": "UNREGISTERED"}
-    assert place_of(None, "", 0) == {}
+    assert register.decrees(REFORM_US)[0] == REFORM_US
+
+
+def test_a_device_that_is_not_registered_is_told_so():
+    assert place_of(None, "7", 0, now_us=0, areas=AREAS) == {"resolution": "UNREGISTERED"}
+    assert place_of(None, "", 0, now_us=0, areas=AREAS) == {}
 
 
 def facts(**more) -> Facts:

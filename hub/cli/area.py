@@ -1,0 +1,243 @@
+"""`hub area resolve|import`."""
+
+import argparse
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from hub.cli.common import Commands, command, config_of, group, json_option, read_input, table
+from hub.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hub.areas.resolve import Answer, Areas, Mapped, Point
+    from hub.areas.tables import Register, Unit
+
+__all__ = ["add", "point_of"]
+
+
+def add(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    areas = group(
+        commands,
+        "area",
+        help_="administrative areas by date",
+        example="hub area resolve --code 00013 --scheme nso-2024",
+    )
+    resolved = command(
+        areas,
+        "resolve",
+        _resolve,
+        help_="the area a code, name, district or point means, then and now",
+        example='hub area resolve --name "P. Minh Khai" --district "Hai Ba Trung" --at 2025-06-30',
+        description="A code alone, without scheme and time, may belong to two schemes.\n"
+        "--point decides between the parts of a split unit; alone, it is looked up.\n"
+        "Exit code 1 when there is no such area.",
+    )
+    resolved.add_argument("--code", metavar="C", help="5 digits, or 3 for an old district")
+    resolved.add_argument("--name", metavar="N", help="name in any spelling, with or without kind")
+    resolved.add_argument(
+        "--district", metavar="D", help="old district, by code or name; with --name it narrows"
+    )
+    resolved.add_argument("--point", metavar="LON,LAT", help="WGS 84 degrees")
+    resolved.add_argument(
+        "--at", metavar="DATE", help="when it was: a date (its start in Hanoi) or RFC 3339 time"
+    )
+    resolved.add_argument("--scheme", metavar="S", help="scheme of the code or name")
+    resolved.add_argument("--to", metavar="S", help="scheme of `now` (default: today's)")
+    json_option(resolved)
+    imported = command(
+        areas,
+        "import",
+        _import,
+        help_="check the polygons of a scheme's units and keep them for --point",
+        example="hub area import wards.geojson --code-property code",
+        description="A GeoJSON FeatureCollection in WGS 84, one polygon for each unit.\n"
+        "Nothing is kept, and the exit code is 1, when one is invalid, missing or overlaps.",
+    )
+    imported.add_argument("file", metavar="FILE", help="GeoJSON; - for standard input")
+    imported.add_argument(
+        "--code-property", metavar="P", default="code", help="property with the code"
+    )
+    imported.add_argument("--scheme", metavar="S", help="scheme of the codes (default: the newest)")
+    json_option(imported)
+
+
+def _resolve(arguments: argparse.Namespace) -> int:
+    from hub.areas.resolve import Areas, no_boundaries
+    from hub.areas.tables import shipped
+    from hub.codec import micros
+    from hub.register import moment
+
+    _one_question(arguments)
+    register = shipped()
+    point = point_of(arguments.point) if arguments.point is not None else None
+    code = _code_of(arguments.code) if arguments.code is not None else ""
+    at_us = None
+    if arguments.at is not None:
+        try:
+            at_us = micros(moment(arguments.at))
+        except ValueError as error:
+            raise ConfigError(str(error), where="--at", fix="correct it") from error
+    areas = Areas(register)
+    if point is not None:
+        from hub.areas.points import Imported
+
+        places = Imported.load(config_of(arguments).data)
+        if not places.schemes:
+            # Never answered as if no point had been given.
+            raise no_boundaries()
+        areas = Areas(register, places)
+    answer = areas.resolve(
+        code=code,
+        name=arguments.name or "",
+        district=arguments.district or "",
+        point=point,
+        scheme=arguments.scheme or "",
+        at_us=at_us,
+        now_us=micros(datetime.now(UTC)),
+        to_scheme=arguments.to or "",
+    )
+    _print(areas, answer, as_json=arguments.json)
+    return 0 if answer.candidates or answer.now.units else 1
+
+
+def _one_question(arguments: argparse.Namespace) -> None:
+    given = [
+        each
+        for each in ("code", "name", "district", "point")
+        if getattr(arguments, each) is not None
+    ]
+    for each in given:
+        if not getattr(arguments, each).strip():
+            raise ConfigError("empty", where=f"--{each}", fix="give a value, or leave it out")
+    if not given or ("code" in given and {"name", "district"} & set(given)):
+        raise ConfigError(
+            "nothing to look up" if not given else "a code needs no name and no district",
+            where="hub area resolve",
+            fix="give one of --code, --name, --district and --point; "
+            "--district may narrow --name, --point any of them",
+        )
+
+
+def _code_of(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{5}|[0-9]{3}", text):
+        raise ConfigError(
+            f"{text!r} is no code of a unit",
+            where="--code",
+            fix="write all 5 digits with leading zeros (3 for an old district)",
+        )
+    return text
+
+
+def point_of(text: str) -> "Point":
+    """Longitude and latitude from `LON,LAT`; what is no position near Hanoi is refused in words."""
+    from hub.areas.coordinates import check
+
+    try:
+        lon, lat = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ConfigError(
+            f"{text!r} is not LON,LAT", where="--point", fix="write it as 105.8522,21.0287"
+        ) from error
+    seen = check(lon, lat)
+    # Outside Hanoi is an answer: no unit. What can't be degrees is a mistake.
+    if seen.lon is None or seen.lat is None:
+        fix = "write degrees, longitude first: 105.8522,21.0287"
+        raise ConfigError(seen.text, where="--point", fix=fix)
+    return seen.lon, seen.lat
+
+
+def _print(areas: "Areas", answer: "Answer", *, as_json: bool) -> None:
+    if as_json:
+        from hub.render import json_line
+
+        print(json_line(_as_object(areas.register, answer)))
+        return
+    print(f"{answer.resolution.lower()} (by {answer.method})")
+    rows = [_row(areas.register, unit) for unit in answer.candidates]
+    print(table(rows) if rows else "no unit")
+    # Said only where it is not what stands above.
+    for label, mapped in (("then", answer.then), ("now", answer.now)):
+        if mapped.units != answer.candidates:
+            units = ", ".join(f"{unit.code} {unit.full_name}" for unit in mapped.units) or "no unit"
+            print(f"{label}  {mapped.scheme}  {mapped.resolution.lower()}: {units}")
+    for note in answer.notes:
+        print(f"note: {note}")
+
+
+def _row(register: "Register", unit: "Unit") -> tuple[str, ...]:
+    district = register.unit(unit.scheme, unit.district)
+    return unit.scheme, unit.code, unit.full_name, district.full_name if district else ""
+
+
+def _as_object(register: "Register", answer: "Answer") -> dict[str, Any]:
+    def units(of: "tuple[Unit, ...]") -> list[dict[str, str]]:
+        found = []
+        for unit in of:
+            district = register.unit(unit.scheme, unit.district)
+            found.append(
+                {
+                    "scheme": unit.scheme,
+                    "code": unit.code,
+                    "name": unit.name,
+                    "kind": unit.kind,
+                    "district": unit.district,
+                    "district_name": district.name if district else "",
+                }
+            )
+        return found
+
+    def mapped(of: "Mapped") -> dict[str, Any]:
+        resolution = of.resolution.lower()
+        return {"scheme": of.scheme, "resolution": resolution, "areas": units(of.units)}
+
+    return {
+        "candidates": units(answer.candidates),
+        "method": answer.method,
+        "resolution": answer.resolution.lower(),
+        "meant": units(answer.meant),
+        "then": mapped(answer.then),
+        "now": mapped(answer.now),
+        "notes": list(answer.notes),
+    }
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from hub.areas import geojson
+    from hub.areas.site import folder_of
+    from hub.areas.tables import shipped
+    from hub.render import json_line
+
+    config = config_of(arguments)
+    register = shipped()
+    scheme = arguments.scheme or register.newest.name
+    checked = geojson.check(
+        read_input(arguments.file),
+        register,
+        scheme,
+        code_property=arguments.code_property,
+        where=arguments.file,
+    )
+    for problem in checked.problems:
+        line = {"problem": problem.kind, "codes": list(problem.codes), "text": problem.text}
+        print(json_line(line) if arguments.json else f"{problem.kind}: {problem.text}")
+    written = None
+    if checked.boundaries is not None:
+        written = checked.boundaries.save(folder_of(config.data))
+    summary = {
+        "scheme": checked.scheme,
+        "units": checked.found,
+        "wanted": checked.wanted,
+        "area_km2": round(checked.area_km2, 1),
+        "problems": len(checked.problems),
+        "written": str(written) if written else None,
+    }
+    if arguments.json:
+        print(json_line(summary))
+    else:
+        where = f"written to {written}" if written else "nothing was written"
+        print(
+            f"{scheme}: {checked.found} of {checked.wanted} units, {checked.area_km2:,.1f} km2, "
+            f"{len(checked.problems)} problems; {where}"
+        )
+    return 0 if written else 1
