@@ -23,6 +23,7 @@ from hub.kafka.clients import producer_settings, translate, unwrap
 __all__ = ["Headers", "TransactionAbortedError", "TransactionalProducer"]
 
 _log = logging.getLogger("hub.kafka.transaction")
+_client_log = logging.getLogger("hub.kafka")
 
 Headers = list[tuple[str, str | bytes | None]]
 _CALL_TIMEOUT_S = 5.0
@@ -89,7 +90,7 @@ class TransactionalProducer:
                 "delivery.report.only.error": True,
                 "statistics.interval.ms": 1000,
                 "stats_cb": self._note_statistics,
-                "error_cb": self._note_error,
+                "logger": _Listening(self._note_break),
                 **(settings or {}),
             },
         )
@@ -295,11 +296,9 @@ class TransactionalProducer:
             record_at_fault=error.code() in _RECORD_AT_FAULT,
         )
 
-    def _note_error(self, error: KafkaError) -> None:
+    def _note_break(self) -> None:
         """First net of the epoch rule: a request whose connection broke may still arrive."""
-        # A broker that is down is asked again and again, and carries no request of ours.
-        if "Connect to" not in error.str():
-            self._disturbances += 1
+        self._disturbances += 1
 
     def _note_statistics(self, text: str) -> None:
         """Second net of the epoch rule: a request may be delayed without any slow call."""
@@ -312,6 +311,25 @@ class TransactionalProducer:
             if broker.get("source") != "configured"
         )
         self._disturbances = max(self._disturbances, told)
+
+
+class _Listening:
+    """The client's log, passed on; it tells broken connections and requests that timed out.
+
+    Nothing else does so in time: the error callback is not called for a connection that breaks and
+    comes back (librdkafka 2.16), and statistics come once a second, while the request is sent again
+    after a tenth. The log line is queued before that, and `begin` reads the queue.
+    """
+
+    def __init__(self, heard: Callable[[], None]) -> None:
+        self._heard = heard
+
+    def log(self, level: int, text: str, facility: str, client: str, told: str) -> None:
+        """Called by the library in `poll`, with its own facility (`FAIL`, `REQTMOUT`, …)."""
+        # A broker that is down is asked again and again, and carries no request of ours.
+        if facility in ("FAIL", "REQTMOUT") and "Connect to" not in told:
+            self._heard()
+        _client_log.log(level, text, facility, client, told)
 
 
 def _tail(messages: list[dict[str, Any]], first: dict[str, Any]) -> int:

@@ -159,7 +159,7 @@ class FaultRig:
         worker = self.supervisor.workers.pop(name)
         assert worker.process is not None
         worker.process.send_signal(signal.SIGTERM)
-        return worker.process.wait(30)
+        return worker.process.wait(PATIENCE_S)
 
     def stop_crew(self) -> None:
         """End the crew in order."""

@@ -5,6 +5,11 @@ import signal
 import time
 
 import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+from proxy import Api
+
+from hub.config import KafkaConfig
+from hub.kafka.transaction import TransactionalProducer
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
 NORMALISED, PROCESSED = "normalise-bulk-slot1", "process-bulk-slot1"
@@ -46,6 +51,30 @@ def test_workers_killed_at_any_moment_amid_poison_lose_and_double_nothing(rig):
             rig.poison(5)
             kill(rig, name)
     rig.check()
+
+
+def test_a_stranded_commit_is_known_before_the_next_transaction_begins(rig):
+    # Unknown, it would end that one half-way. The client's error callback tells nothing of it.
+    direct = AdminClient({"bootstrap.servers": rig.stack.bootstrap})
+    for made in direct.create_topics([NewTopic("stranded", 3, 1)]).values():
+        made.result(30)
+    producer = TransactionalProducer(KafkaConfig(bootstrap=rig.proxy.bootstrap), "stranded")
+    producer.open()
+    for done in range(10):
+        with rig.proxy.rule("strand", Api.END_TXN, seconds=0.4, containing=b"stranded") as rule:
+            while not rule.hits:
+                send_one(producer)
+            send_one(producer)
+        assert producer.reopened == done + 1
+    producer.close()
+
+
+def send_one(producer):
+    """A transaction of some records, committed."""
+    producer.begin()
+    for number in range(8):
+        producer.produce("stranded", b"value", b"key %d" % number)
+    producer.commit()
 
 
 @pytest.mark.long
