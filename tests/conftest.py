@@ -18,8 +18,9 @@ from xdist.scheduler import LoadScopeScheduling
 from hub.stack import Stack
 
 TESTS = Path(__file__).parent
-# Folders whose tests start clusters of their own, beside the one of the session.
-OWN_CLUSTER = ("engine", "faults")
+# Folders whose tests start clusters of their own, beside the one of the session; in the second
+# one, each file does.
+OWN_CLUSTER, EACH_ITS_OWN = ("engine",), ("faults",)
 # The same releases as in hub/stack/artifacts.json.
 KAFKA_IMAGE = "apache/kafka:4.4.0"
 REGISTRY_IMAGE = "apicurio/apicurio-registry:3.3.3"
@@ -38,6 +39,8 @@ def _scope(path: str) -> str:
     if "pytest.mark.kafka" not in file.read_text("utf-8"):
         return path
     folder = file.relative_to(TESTS).parts[0]
+    if folder in EACH_ITS_OWN:
+        return path
     return folder if folder in OWN_CLUSTER else "shared"
 
 
