@@ -34,8 +34,8 @@ example is in the project's README.
 - `status` other than `LIVE` goes to the `ops.*` topics only.
 - `place.areas_then` are the wards or communes in force when it happened, `place.areas_now` those in
   force when the hub wrote it. All 126 codes of today were another territory's before July 2025: a
-  code means nothing without its `scheme`. `AMBIGUOUS` lists every candidate; count such events apart
-  and sums over the reform add up.
+  code means nothing without its `scheme`. `AMBIGUOUS` lists every candidate; count such events
+  apart, and sums over the reform add up.
 """
 
 
