@@ -5,7 +5,16 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from hub.cli.common import Commands, command, config_of, group, json_option, read_input, table
+from hub.cli.common import (
+    Commands,
+    command,
+    config_of,
+    group,
+    json_option,
+    read_input,
+    table,
+    time_or_day_of,
+)
 from hub.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -66,7 +75,6 @@ def _resolve(arguments: argparse.Namespace) -> int:
     from hub.areas.resolve import Areas, no_boundaries
     from hub.areas.tables import shipped
     from hub.codec import micros
-    from hub.register import moment
 
     _one_question(arguments)
     register = shipped()
@@ -74,10 +82,7 @@ def _resolve(arguments: argparse.Namespace) -> int:
     code = _code_of(arguments.code) if arguments.code is not None else ""
     at_us = None
     if arguments.at is not None:
-        try:
-            at_us = micros(moment(arguments.at))
-        except ValueError as error:
-            raise ConfigError(str(error), where="--at", fix="correct it") from error
+        at_us = micros(time_or_day_of(arguments.at, option="--at"))
     areas = Areas(register)
     if point is not None:
         from hub.areas.points import Imported

@@ -26,6 +26,7 @@ __all__ = [
     "read_input",
     "table",
     "time_of",
+    "time_or_day_of",
 ]
 
 Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for it
@@ -101,6 +102,17 @@ def time_of(text: str, *, option: str) -> datetime:
             fix="write it as 2026-03-01T08:15:00+07:00",
         )
     return at.astimezone(UTC)
+
+
+def time_or_day_of(text: str, *, option: str) -> datetime:
+    """As `time_of`, or a date at its start in Hanoi: for what is decreed by the day."""
+    from hub.register import moment
+
+    try:
+        return moment(text)
+    except ValueError as error:
+        fix = "write 2026-03-01, or 2026-03-01T08:15:00+07:00"
+        raise ConfigError(str(error), where=option, fix=fix) from error
 
 
 def name_of(text: str, *, option: str) -> str:

@@ -14,6 +14,7 @@ from hub.cli.common import (
     json_option,
     read_input,
     table,
+    time_or_day_of,
 )
 
 __all__ = ["add"]
@@ -225,16 +226,7 @@ def _print_targets(arguments: argparse.Namespace, choice: Any) -> None:
 
 
 def _time(arguments: argparse.Namespace) -> datetime:
-    from hub.errors import ConfigError
-    from hub.register import moment
-
-    if arguments.at is None:
-        return datetime.now(UTC)
-    try:
-        return moment(arguments.at)
-    except ValueError as error:
-        fix = "write a date, or a time with its offset"
-        raise ConfigError(str(error), where="--at", fix=fix) from error
+    return time_or_day_of(arguments.at, option="--at") if arguments.at else datetime.now(UTC)
 
 
 def _choose(arguments: argparse.Namespace) -> tuple[Any, Any, list[Any]]:
