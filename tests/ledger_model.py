@@ -162,7 +162,6 @@ class City:
             cell = (NOUN, message.key().decode().split("/")[0], received_minute(message.value()))
             name = f"event {uuid.UUID(bytes=id_)}"
             if id_ not in seen and self._does("skip event", f"{name} (offset {message.offset()})"):
-                seen.add(id_)
                 continue
             if letter == "b":
                 counts[*cell, "dead"] += 1

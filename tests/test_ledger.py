@@ -55,6 +55,13 @@ def test_one_fault_is_named_with_what_it_hit(fault):
     assert city.seeded[0] in problems, problems
 
 
+def test_an_event_that_was_passed_over_is_named_also_when_its_repeat_was_delivered():
+    city = City(fault="skip event")
+    problems = "\n".join(books(run(city, "edo")).problems)
+    (name,) = city.seeded
+    assert f"{name}, but a repeat of it was delivered" in problems, problems
+
+
 def test_what_waits_is_open_and_no_fault():
     city = run(City(), "ee")
     city.receive("e")

@@ -17,13 +17,17 @@ from hub.ledger.rows import Cell
 __all__ = ["Event", "Evidence", "Paper", "within"]
 
 
+Origin = tuple[Place, int, int]
+"""Raw partition, offset and index in the payload."""
+
+
 class Event(NamedTuple):
     """One canonical record."""
 
     offset: int
     event_id: bytes
-    origin: tuple[Place, int, int] | None
-    """Raw partition, offset and index in the payload; None when it names none."""
+    origin: Origin | None
+    """None when it names none."""
 
 
 class Paper(NamedTuple):
@@ -31,6 +35,7 @@ class Paper(NamedTuple):
 
     offset: int
     name: str
+    remark: str = ""
 
 
 @dataclass(slots=True)
@@ -47,6 +52,8 @@ class Evidence:
     events: dict[Cell, dict[Place, list[Event]]] = field(default_factory=dict)
     copies: dict[Cell, dict[bytes, Counter[str]]] = field(default_factory=dict)
     """Records of an event id on each subscriber's topic."""
+    sent: dict[bytes, set[Origin | None]] = field(default_factory=dict)
+    """Where the records of an event id on subscribers' topics come from."""
     raw: dict[tuple[str, int], dict[Place, list[Paper]]] = field(default_factory=dict)
     letters: dict[Place, list[Paper]] = field(default_factory=dict)
     """Dead letters by the input partition of what was refused."""
@@ -68,7 +75,10 @@ class Evidence:
         elif (noun := self.kinds.subscriber.get(topic)) is not None:
             cell = self.held.cell(noun, message)
             if cell in self.cells:
-                id_ = (message.value() or b"")[EVENT_ID]
+                value = message.value() or b""
+                id_ = value[EVENT_ID]
+                # A subscriber's record begins as the canonical one it was made from.
+                self.sent.setdefault(id_, set()).add(self._origin(noun, value))
                 self.copies.setdefault(cell, {}).setdefault(id_, Counter())[topic] += 1
         elif topic in self.kinds.raw:
             name = raw_cell(message)[1:]
@@ -99,7 +109,7 @@ class Evidence:
             self.traced.add(origin[:2])
         self.events.setdefault(cell, defaultdict(list))[place].append(event)
 
-    def _origin(self, noun: str, value: bytes) -> tuple[Place, int, int] | None:
+    def _origin(self, noun: str, value: bytes) -> Origin | None:
         if noun not in self._readers:
             self._readers[noun] = HeadReader(schemas.built(schemas.nouns()[noun].topic))
         try:

@@ -188,19 +188,26 @@ class Suspect:
             self._list(suspects, said - there)
 
     def _untraced_events(self, here: Place, events: Sequence[Event]) -> list[Paper]:
-        """Events of a row that are on no subscriber's topic, no duplicate and no dead letter."""
-        copies = self.evidence.copies.get(self.difference.cell, {})
+        """Events of a row that are on no subscriber's topic, no duplicate and no dead letter.
+
+        One that was passed over may be there all the same: what came again went out in its place.
+        """
+        sent = self.evidence.sent
         refused = self.evidence.refused(here)
-        return [
-            Paper(each.offset, f"event {event_name(each.event_id)}")
-            for each in self._firsts(here, events)
-            if each.event_id not in copies and each.offset not in refused
-        ]
+        found = []
+        for each in self._firsts(here, events):
+            origins = sent.get(each.event_id)
+            name = f"event {event_name(each.event_id)}"
+            if origins is None and each.offset not in refused:
+                found.append(Paper(each.offset, name))
+            elif origins and each.origin is not None and each.origin not in origins:
+                found.append(Paper(each.offset, name, ", but a repeat of it was delivered"))
+        return found
 
     def _list(self, papers: Sequence[Paper], lost: int) -> None:
         if len(papers) > lost:
             self._note(f"{lost} of these {len(papers)}")
-        self._name(f"{each.name} (offset {each.offset})" for each in papers)
+        self._name(f"{each.name} (offset {each.offset}){each.remark}" for each in papers)
 
     def _undelivered(self, events: Sequence[Event], lost: int) -> Iterator[str]:
         """Events that are on fewer topics than others of their kind, the likely ones first."""

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,21 @@ def city(tmp_path_factory) -> Iterator[Rig]:
             yield rig
         finally:
             rig.close()
+
+
+@pytest.fixture
+def watch(city) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """Start watching the books; whoever is not done at the end of the test is ended."""
+    watching: list[subprocess.Popen[str]] = []
+
+    def start() -> subprocess.Popen[str]:
+        watching.append(hub(city, "ledger", "--watch", "1"))
+        return watching[-1]
+
+    yield start
+    for each in watching:
+        each.kill()
+        each.communicate()
 
 
 def hub(rig: Rig, *words: str) -> subprocess.Popen[str]:
@@ -77,8 +92,8 @@ def test_the_books_of_a_healthy_city_balance_also_while_it_works(city):
         for place, loss in enumerate(losses)
     ],
 )
-def test_one_loss_in_the_loop_turns_the_ledger_red_and_is_named(city, stage, loss):
-    watching = hub(city, "ledger", "--watch", "1") if balance(city.config).holds else None
+def test_one_loss_in_the_loop_turns_the_ledger_red_and_is_named(city, watch, stage, loss):
+    watching = watch() if balance(city.config).holds else None
     city.worker(OTHER[stage])
     worker = losing(city, loss, stage)
 
