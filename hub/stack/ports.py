@@ -31,7 +31,7 @@ def choose_ports(count: int, *, base: int | None, remembered: list[int]) -> list
         taken = [port for port in wanted if not is_free(port)]
         if taken:
             raise StackError(
-                f"port {', '.join(map(str, taken))} is taken by another program",
+                f"taken by another program: {', '.join(map(str, taken))}",
                 where=f"ports {base} to {base + count - 1} of {HOST}",
                 fix="stop that program, or choose another port base (or none: free ports "
                 "are then found)",
