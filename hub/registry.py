@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import tempfile
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,11 @@ def canonical_form(schema: schemas.Schema) -> str:
     return json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
 
 
+def _memo(subject: str, schema: schemas.Schema) -> str:
+    """What an id is remembered by."""
+    return f"{subject}:{hashlib.sha256(canonical_form(schema).encode()).hexdigest()}"
+
+
 def _object(answer: httpx.Response) -> dict[str, Any]:
     """The JSON object of an answer, a list as `items`; empty when it is neither."""
     try:
@@ -41,13 +47,14 @@ def _object(answer: httpx.Response) -> dict[str, Any]:
 
 
 class Registry:
-    """Looks up and registers schemas; safe to share between threads that only read."""
+    """Looks up and registers schemas; safe to share between threads."""
 
     def __init__(self, url: str, *, cache: Path | None = None, timeout_s: float = 10) -> None:
         self._client = httpx.Client(base_url=url.rstrip("/"), timeout=timeout_s, trust_env=False)
         self._url = url
         self._cache = cache
         self._ids: dict[str, int] = {}
+        self._learning = threading.Lock()
         self._kept: dict[str, int] = {}
         self._schemas: dict[int, schemas.Schema] = {}
         if cache is not None and cache.exists():
@@ -67,13 +74,18 @@ class Registry:
             return False
         return True
 
+    def subjects(self) -> frozenset[str]:
+        """Every subject there is."""
+        found = self._ask("GET", "/subjects") or {}
+        return frozenset(found.get("items", ()))
+
     def id_of(self, subject: str, schema: schemas.Schema) -> int | None:
         """Id of a schema registered under a subject, or None; asked once, then remembered."""
-        form = canonical_form(schema)
-        name = f"{subject}:{hashlib.sha256(form.encode()).hexdigest()}"
+        name = _memo(subject, schema)
         if name not in self._ids:
+            asked = {"schema": canonical_form(schema)}
             try:
-                answer = self._ask("POST", f"/subjects/{subject}", {"schema": form})
+                answer = self._ask("POST", f"/subjects/{subject}", asked)
             except UnavailableError:
                 # What an earlier run of this site learnt; ids never change.
                 if name not in self._kept:
@@ -86,22 +98,21 @@ class Registry:
         return self._ids[name]
 
     def register(self, subject: str, schema: schemas.Schema) -> int:
-        """Register a schema; `IncompatibleSchemaError` says why it can't be."""
-        if (known := self.id_of(subject, schema)) is not None:
-            return known
-        reasons = self.incompatibilities(subject, schema)
-        if reasons:
-            raise IncompatibleSchemaError(
-                f"readers or writers of released versions would break: {'; '.join(reasons)}",
-                where=subject,
-                fix="give new fields defaults and keep old ones, or make a new topic .v2",
-            )
-        form = canonical_form(schema)
-        answer = self._ask("POST", f"/subjects/{subject}/versions", {"schema": form})
-        if answer is None:
-            raise UnavailableError("the registry did not take the schema", where=subject)
-        self._remember(f"{subject}:{hashlib.sha256(form.encode()).hexdigest()}", int(answer["id"]))
-        return int(answer["id"])
+        """Register a schema, or find it; `IncompatibleSchemaError` says why it can't be."""
+        name = _memo(subject, schema)
+        if name not in self._ids:
+            asked = {"schema": canonical_form(schema)}
+            answer = self._ask("POST", f"/subjects/{subject}/versions", asked)
+            if answer is None:
+                reasons = self.incompatibilities(subject, schema)
+                why = "; ".join(reasons) or "the registry refuses it and gives no reason"
+                raise IncompatibleSchemaError(
+                    f"readers or writers of released versions would break: {why}",
+                    where=subject,
+                    fix="give new fields defaults and keep old ones, or make a new topic .v2",
+                )
+            self._remember(name, int(answer["id"]))
+        return self._ids[name]
 
     def incompatibilities(self, subject: str, schema: schemas.Schema) -> list[str]:
         """Why a schema does not fit the subject's versions; empty when it does."""
@@ -162,8 +173,10 @@ class Registry:
         return found
 
     def _remember(self, name: str, id_: int) -> None:
-        self._ids[name] = id_
-        if self._cache is not None:
+        with self._learning:
+            self._ids[name] = id_
+            if self._cache is None:
+                return
             self._cache.parent.mkdir(parents=True, exist_ok=True)
             held = {"url": self._url, "ids": {**self._kept, **self._ids}}
             # Every worker of the site writes this file; the last one whole wins.
