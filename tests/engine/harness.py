@@ -29,7 +29,14 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    OffsetSpec,
+    ResourceType,
+)
 from oracle import Oracle
 
 import schemas
@@ -128,6 +135,13 @@ class Rig:
     def _make_topics(self) -> None:
         topics.apply(self.config, self.registry)
         routes.publish(self.config, self.registry, self.rules)
+
+    def limit(self, topic: str, batch_bytes: int | None) -> None:
+        """Let a topic refuse larger batches; None takes the limit away."""
+        operation = AlterConfigOpType.DELETE if batch_bytes is None else AlterConfigOpType.SET
+        entry = ConfigEntry("max.message.bytes", str(batch_bytes), incremental_operation=operation)
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+        self._admin.incremental_alter_configs([resource])[resource].result(30)
 
     # Workers
 

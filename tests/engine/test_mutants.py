@@ -17,7 +17,9 @@ from oracle import BY_HAND
 from hub.supervisor import Worker
 
 pytestmark = pytest.mark.kafka
-PLATES = "camera.plate_read.v1"
+PLATES, POLICE = "camera.plate_read.v1", "police.plate_read.v1"
+# More than one event takes, and less than a batch.
+SMALL_BYTES = 4_000
 # Longer than records may wait, shorter than a session.
 STANDSTILL_S = 3.0
 BACKLOG = 50_000
@@ -25,6 +27,7 @@ ROUNDS = 4
 NUMBERS = itertools.count()
 # So that what a dead process leaves open stays open until somebody ends it.
 LONG_MS = 60_000
+ONE_BY_ONE = {"poll_records": 1, "commit_interval_ms": 5_000}
 
 
 @pytest.fixture
@@ -70,12 +73,16 @@ def comes_back(rig: Rig, mutant: str) -> None:
 
 def leaves_nothing_open(rig: Rig, mutant: str) -> None:
     """Process dies with a transaction open; its next start must end it."""
-    rig.configure({"stage": {"poll_records": 200, "transaction_timeout_ms": LONG_MS}})
     rig.worker("normalise")
-    doomed = rig.worker("process", mutant=mutant, failpoint="after-produce:1")
-    rig.feed(40)
-    rig.until(lambda: rig.died(doomed), "the worker is dead")
+    rig.feed(200)
+    rig.until_handled([("normalise", "bulk")])
+    leave_a_backlog(rig, 20_000)
+    rig.configure({"stage": {**ONE_BY_ONE, "transaction_timeout_ms": LONG_MS}})
+    doomed = rig.worker("process", mutant=mutant)
+    rig.until(lambda: bool(rig.left_open()), "a transaction is open")
+    doomed.kill()
     rig.workers.remove(doomed)
+    rig.configure({"stage": {"transaction_timeout_ms": LONG_MS}})
     rig.worker("process", mutant=mutant)
     rig.until_drained()
     rig.stop_workers()
@@ -96,6 +103,21 @@ def dies_with_a_dead_letter(rig: Rig, mutant: str) -> None:
     rig.check()
 
 
+def is_refused(rig: Rig, mutant: str) -> None:
+    """A topic takes small batches only: those of process are rolled back, and handled again."""
+    rig.worker("normalise")
+    rig.feed(300)
+    rig.until_handled([("normalise", "bulk")])
+    rig.limit(POLICE, SMALL_BYTES)
+    process = rig.worker("process", mutant=mutant)
+    rig.until(lambda: said(process, "rolled back"), "a batch is rolled back")
+    rig.limit(POLICE, None)
+    # Behind what was rolled back, so that a consumer that stayed there has something to commit.
+    rig.feed(300)
+    rig.until_drained()
+    rig.check()
+
+
 def is_rolled_back(rig: Rig, mutant: str) -> None:
     """The broker stands still while process writes: its records fail, and are handled again."""
     rig.worker("normalise")
@@ -106,7 +128,7 @@ def is_rolled_back(rig: Rig, mutant: str) -> None:
     (broker,) = rig.stack.brokers
     # It may be through before the broker stands still.
     for _ in range(ROUNDS):
-        leave_a_backlog(rig)
+        leave_a_backlog(rig, BACKLOG)
         process = rig.worker("process", mutant=mutant)
         rig.until(lambda each=process: said(each, "took over"), "process works")
         broker.pause()
@@ -125,10 +147,10 @@ def said(worker: Worker, words: str) -> bool:
     return words in worker.log.read_text("utf-8")
 
 
-def leave_a_backlog(rig: Rig) -> None:
+def leave_a_backlog(rig: Rig, count: int) -> None:
     """So many records wait that process has work for seconds when it takes them one by one."""
     events = rig.read([PLATES])[PLATES][:200]
-    for _ in range(BACKLOG // len(events)):
+    for _ in range(count // len(events)):
         rig.write(
             (PLATES, event.key(), with_id(event.value(), next(NUMBERS)), [BY_HAND])
             for event in events
@@ -146,8 +168,11 @@ CAUGHT: dict[str, tuple[Scenario, str]] = {
     "offsets-outside": (dies_before_its_commit, "normalise lost"),
     "does-not-recover": (comes_back, "process delivered .* too many"),
     "letters-outside": (dies_with_a_dead_letter, "dead letters: Counter"),
+    "does-not-seek": (is_refused, "process lost"),
+    "keeps-ids-on-rollback": (is_refused, "process lost"),
+    "random-id": (leaves_nothing_open, "still open"),
 }
-# The quickest; the others belong to the long tests.
+# The quickest; the others belong to the slow tests.
 QUICK = ("offsets-outside", "letters-outside")
 
 
@@ -166,10 +191,10 @@ def test_a_seeded_fault_is_caught(doomed: Rig, name: str) -> None:
         scenario(doomed, name)
 
 
-OTHERS = (leaves_nothing_open, is_rolled_back)
+SCENARIOS = dict.fromkeys([*(each for each, _ in CAUGHT.values()), is_rolled_back])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scenario", [*(each for each, _ in CAUGHT.values()), *OTHERS])
+@pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_engine_as_it_is_comes_through(doomed: Rig, scenario: Scenario) -> None:
     scenario(doomed, "")

@@ -48,7 +48,10 @@ Action = Literal["hold", "strand", "drop", "mute", "duplicate", "reset"]
 
 @dataclass
 class Rule:
-    """What to do to the next `times` requests of some kind; `hits` says how often it was done."""
+    """What to do to the next `times` requests of some kind.
+
+    `hits` says how often it was done, `passed_on` how many of those requests have arrived.
+    """
 
     action: Action
     apis: frozenset[int]
@@ -57,6 +60,7 @@ class Rule:
     skip: int = 0
     containing: bytes = b""
     hits: int = 0
+    passed_on: int = 0
 
     def takes(self, api: int, frame: bytes) -> bool:
         """Whether this request is the rule's; counts it then."""
@@ -224,6 +228,8 @@ class Proxy:
                     link.muted.add(correlation)
                 if action != "drop":
                     link.broker.write(frame)
+                    if rule is not None:
+                        rule.passed_on += 1
                 if action == "duplicate":
                     link.broker.write(_as_duplicate(frame))
                     link.muted.add(_duplicate_of(correlation))

@@ -1,9 +1,16 @@
 """Requests that are kept back, lost, doubled or cut off between a worker and its broker."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+from mutants import MUTANTS, caught
 from proxy import Api
+
+from hub.config import KafkaConfig
+from hub.errors import HubError
+from hub.kafka.transaction import TransactionalProducer
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 # A transaction's requests carry its transactional id, which names stage, lane and slot.
@@ -50,6 +57,72 @@ def test_a_commit_that_arrives_late_ends_no_other_transaction(rig, action, stage
     for seconds in (0.3, 6.0):
         disturb(rig, action, Api.END_TXN, containing=stage, seconds=seconds)
     rig.check()
+
+
+@pytest.mark.parametrize(
+    "mutant",
+    [
+        "",
+        pytest.param(
+            "keeps-its-epoch",
+            marks=pytest.mark.xfail(
+                strict=True, raises=AssertionError, reason=MUTANTS["keeps-its-epoch"].breaks
+            ),
+        ),
+    ],
+)
+def test_a_new_epoch_keeps_a_late_commit_from_ending_a_later_transaction(
+    shared, monkeypatch, mutant
+):
+    topic = f"torn-{mutant or 'as-it-is'}"
+    direct = AdminClient({"bootstrap.servers": shared.stack.bootstrap})
+    direct.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
+    if mutant:
+        MUTANTS[mutant].put_in(monkeypatch.setattr)
+    producer = TransactionalProducer(KafkaConfig(bootstrap=shared.proxy.bootstrap), topic)
+    producer.open()
+    with shared.proxy.rule("strand", Api.END_TXN, seconds=3, containing=topic.encode()) as rule:
+        producer.begin()
+        producer.produce(topic, b"committed", b"key")
+        producer.commit()
+        producer.begin()
+        producer.produce(topic, b"rolled back", b"key")
+        producer.poll()
+        shared.until(lambda: rule.passed_on == 1, "the commit arrives at last")
+    # With the transaction ended under its hands, the client can't roll it back any more.
+    with suppress(HubError):
+        producer.abort()
+    with suppress(HubError):
+        producer.close()
+    with caught("a reader has b'rolled back'"):
+        for value in committed(shared, topic):
+            assert value == b"committed", f"a reader has {value}"
+
+
+def committed(rig, topic: str) -> list[bytes]:
+    """What a `read_committed` reader sees on the topic's only partition."""
+    reader = Consumer(
+        {
+            "bootstrap.servers": rig.stack.bootstrap,
+            "group.id": "tests.reader",
+            "isolation.level": "read_committed",
+        }
+    )
+    place = TopicPartition(topic, 0)
+    found: list[bytes] = []
+    try:
+        _, end = reader.get_watermark_offsets(place, timeout=30)
+        reader.assign([TopicPartition(topic, 0, 0)])
+
+        def through() -> bool:
+            found.extend(each.value() for each in reader.consume(100, 0.2) if each.error() is None)
+            (at,) = reader.position([place])
+            return at.offset >= end
+
+        rig.until(through, "the reader is at the end")
+    finally:
+        reader.close()
+    return found
 
 
 @pytest.mark.parametrize("action", ["strand", "drop", "mute", "duplicate", "reset"])
