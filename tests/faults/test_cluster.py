@@ -1,5 +1,7 @@
 """Three brokers with replicas, of which some are frozen, killed or restarted."""
 
+import time
+
 import pytest
 from fault_rig import FaultRig
 from harness import SEED
@@ -51,6 +53,23 @@ def test_brokers_killed_one_after_the_other_and_with_them_each_coordinator_chang
             send(rig, 150)
             broker.start()
             send(rig, 150)
+    rig.check()
+
+
+def test_two_brokers_that_die_together_stop_everything_and_change_nothing(rig):
+    with rig.feeding(per_s=50):
+        send(rig, 100)
+        dead = rig.stack.brokers[1:]
+        for broker in dead:
+            broker.kill()
+        # Longer than a session, and than a transaction may last.
+        asleep = time.monotonic() + 15
+        rig.until(lambda: time.monotonic() > asleep, "the time is over")
+        for broker in dead:
+            broker.launch()
+        for broker in dead:
+            broker.wait_ready(live=3)
+        send(rig, 300)
     rig.check()
 
 

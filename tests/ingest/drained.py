@@ -125,6 +125,7 @@ class Poster:
         self._ingest = ingest
         self._stop = threading.Event()
         self.acknowledged: list[str] = []
+        self.refused: list[int] = []
         self._threads = [
             threading.Thread(target=self._run, args=(path, body))
             for path, body in (
@@ -146,6 +147,8 @@ class Poster:
                 continue
             if answer.status == 200:
                 self.acknowledged.append(answer.json["payload_id"])
+            else:
+                self.refused.append(answer.status)
 
     def stop(self) -> set[str]:
         self._stop.set()

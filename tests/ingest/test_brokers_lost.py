@@ -13,32 +13,61 @@ from hub.stack import Stack
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-@pytest.fixture
-def cluster(tmp_path):
-    with Stack(tmp_path / "stack", brokers=3) as stack:
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    with Stack(tmp_path_factory.mktemp("stack"), brokers=3) as stack:
+        make_topics(KafkaConfig(bootstrap=stack.bootstrap), replicas=3)
         yield stack
 
 
+class Front:
+    """Ingest, and whoever posts to it without pause."""
+
+    def __init__(self, cluster, folder) -> None:
+        self.kafka = KafkaConfig(bootstrap=cluster.bootstrap)
+        self.ingest = IngestProcess(folder / "data", self.kafka.bootstrap, folder.name)
+        self.ingest.start()
+        self.poster = Poster(self.ingest)
+
+    def takes(self, count: int) -> None:
+        """Wait until it has taken so many more."""
+        wanted = len(self.poster.acknowledged) + count
+        until(lambda: len(self.poster.acknowledged) >= wanted)
+
+    def check(self) -> None:
+        """What it took is in the raw topics, each payload once."""
+        acknowledged = self.poster.stop()
+        until(self.ingest.drained, limit_s=120)
+        assert self.ingest.terminate() == 0
+        found = payload_ids(self.kafka, acknowledged)
+        assert set(found) == acknowledged, "lost"
+        assert max(found.values()) == 1, "twice"
+
+
 def test_brokers_that_die_and_return_cost_nothing(cluster, tmp_path):
-    kafka = KafkaConfig(bootstrap=cluster.bootstrap)
-    make_topics(kafka, replicas=3)
-    ingest = IngestProcess(tmp_path / "data", kafka.bootstrap, "brokers-lost")
-    ingest.start()
-    poster = Poster(ingest)
-
-    def more_was_taken(count: int) -> None:
-        wanted = len(poster.acknowledged) + count
-        until(lambda: len(poster.acknowledged) >= wanted)
-
-    more_was_taken(100)
+    front = Front(cluster, tmp_path)
+    front.takes(100)
     for broker in cluster.brokers:
         broker.kill()
-        more_was_taken(300)
+        front.takes(300)
         broker.start()
-        more_was_taken(100)
-    acknowledged = poster.stop()
-    until(ingest.drained, limit_s=120)
-    assert ingest.terminate() == 0
-    found = payload_ids(kafka, acknowledged)
-    assert set(found) == acknowledged, "lost"
-    assert max(found.values()) == 1, "twice"
+        front.takes(100)
+    front.check()
+
+
+def test_with_two_of_three_brokers_dead_nothing_is_refused_and_all_of_it_comes_once(
+    cluster, tmp_path
+):
+    front = Front(cluster, tmp_path)
+    front.takes(100)
+    dead = cluster.brokers[1:]
+    for broker in dead:
+        broker.kill()
+    front.takes(2_000)
+    assert front.poster.refused == []
+    for broker in dead:
+        broker.launch()
+    for broker in dead:
+        broker.wait_ready(live=3)
+    front.takes(100)
+    front.check()
