@@ -33,6 +33,7 @@ __all__ = ["Process"]
 _log = logging.getLogger("hub.process")
 _DEVICES, _ROUTES = "device.v1", "route.v1"
 _FOREVER_US = 2**62
+Decode = Callable[[bytes], dict[str, Any]]
 # A rule starts at least 60 s ahead; a worker that has not seen the rules for this long waits.
 _RULES_MAX_AGE_S = 30.0
 # How often the registers are looked at: a change of rules takes a minute to begin anyway.
@@ -76,7 +77,7 @@ class Process:
         self._dead: dict[str, int] = {}
         self._followed, self._ready = float("-inf"), False
         self._followers = [
-            self._follow(config, topic, target)
+            self._follow(config, topic, partial(ids.decode, topic), target)
             for topic, target in ((_DEVICES, self._register), (_ROUTES, self._rules))
         ]
         _log.info("%d devices, %d rules", len(self._register), len(self._rules))
@@ -198,21 +199,20 @@ class Process:
             return
         self._age[partition.topic](max(0.0, (now_us - at_us) / 1e6))
 
-    def _follow(self, config: Config, topic: str, target: Any) -> Follower:
+    def _follow(self, config: Config, topic: str, decode: Decode, target: Any) -> Follower:
         """Follow a register into `target`; each record has valid_from and maybe valid_to."""
-        codec = RecordCodec(schemas.built(topic), 0)
-        follower = Follower(config.kafka, topic, _applied(codec, target))
+        follower = Follower(config.kafka, topic, _applied(decode, target))
         follower.catch_up()
         return follower
 
 
-def _applied(codec: RecordCodec, target: Any) -> Callable[[Any], None]:
+def _applied(decode: Decode, target: Any) -> Callable[[Any], None]:
     def apply(message: Any) -> None:
         value = message.value()
         if not value:
             target.put(message.key(), None, 0, 1)
             return
-        record = codec.decode(value)
+        record = decode(value)
         until = record["valid_to"]
         target.put(
             message.key(),

@@ -24,6 +24,8 @@ class SchemaIds:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
+        self._codecs: dict[str, tuple[int | None, RecordCodec]] = {}
+        self._writers: dict[tuple[str, int], schemas.Schema] = {}
 
     def current(self, topic: str) -> int:
         """Id of a topic's current schema; says to run `hub topics apply` when there is none."""
@@ -37,6 +39,25 @@ class SchemaIds:
                 "its schema is not registered", where=topic, fix="run `hub topics apply`"
             )
         return found
+
+    def decode(self, topic: str, value: bytes) -> dict[str, Any]:
+        """A record as the topic's current schema has it, whatever release of the hub wrote it.
+
+        Raises `RecordError` for a schema that none of them can have.
+        """
+        if topic not in self._codecs:
+            schema = schemas.built(topic)
+            self._codecs[topic] = (
+                self._registry.id_of(f"{topic}-value", schema),
+                RecordCodec(schema, 0),
+            )
+        current, codec = self._codecs[topic]
+        id_ = schema_id(value)
+        if id_ == current:
+            return codec.decode(value)
+        if (topic, id_) not in self._writers:
+            self._writers[topic, id_] = _other_version(self._registry, topic, id_)
+        return codec.decode(value, self._writers[topic, id_])
 
 
 class Versions:
@@ -82,34 +103,11 @@ class Versions:
         return self._codec(topic).encode(record["header"], record["restricted"], record["body"])
 
     def _successor(self, id_: int, noun: str) -> schemas.Schema:
-        """The schema of an id, if it can be a later release's schema of the noun.
-
-        Whoever can write to a topic can name any schema of the registry, and one made for that
-        kills or stalls its decoder: recursive types, items of zero bytes. So it must be registered
-        under the noun's own subject, keep the rules that every release keeps, and fit the current
-        version both ways.
-        """
-        topic = schemas.nouns()[noun].topic
+        """The schema of an id, if it can be a later release's schema of the noun."""
         name = (id_, noun)
-        if name in self._successors:
-            return self._successors[name]
-        try:
-            writer: Any = self._registry.schema(id_)
-        except (ValueError, RecursionError) as error:
-            raise _foreign(id_, "no Avro schema") from error
-        if writer is None:
-            raise RecordError(f"the registry knows no schema {id_}", code="unknown-schema")
-        if not isinstance(writer, dict) or writer.get("name") != schemas.nouns()[noun].record:
-            raise _foreign(id_, f"not a schema of {noun}")
-        if (fault := unsound(writer, schemas.built(topic))) is not None:
-            raise _foreign(id_, fault)
-        if self._registry.id_of(f"{topic}-value", writer) != id_:
-            raise _foreign(id_, f"not registered for {topic}")
-        try:
-            parsed: Any = RecordCodec(writer).schema
-        except Exception as error:  # whatever the library raises: somebody else's schema
-            raise _foreign(id_, f"not readable ({type(error).__name__})") from error
-        self._successors[name] = parsed
+        if name not in self._successors:
+            topic = schemas.nouns()[noun].topic
+            self._successors[name] = _other_version(self._registry, topic, id_)
         return self._successors[name]
 
     def _learn(self, noun: str) -> None:
@@ -145,6 +143,35 @@ class Versions:
 
     def _make_codec(self, topic: str) -> EventCodec:
         return EventCodec(schemas.built(topic), self._ids.current(topic))
+
+
+def _other_version(registry: Registry, topic: str, id_: int) -> schemas.Schema:
+    """The schema of an id, if it can be another release's schema of the topic.
+
+    Whoever can write to a topic can name any schema of the registry, and one made for that
+    kills or stalls its decoder: recursive types, items of zero bytes. So it must be registered
+    under the topic's own subject, keep the rules that every release keeps, and fit the current
+    version both ways.
+    """
+    current = schemas.built(topic)
+    try:
+        writer: Any = registry.schema(id_)
+    except (ValueError, RecursionError) as error:
+        raise _foreign(id_, "no Avro schema") from error
+    if writer is None:
+        raise RecordError(f"the registry knows no schema {id_}", code="unknown-schema")
+    if not isinstance(writer, dict) or writer.get("name") != current["name"]:
+        raise _foreign(id_, f"not a schema of {topic}")
+    if (fault := unsound(writer, current)) is not None:
+        raise _foreign(id_, fault)
+    if registry.id_of(f"{topic}-value", writer) != id_:
+        raise _foreign(id_, f"not registered for {topic}")
+    try:
+        parsed: Any = RecordCodec(writer).schema
+    except Exception as error:  # whatever the library raises: somebody else's schema
+        raise _foreign(id_, f"not readable ({type(error).__name__})") from error
+    found: schemas.Schema = parsed
+    return found
 
 
 def _spliced(schema: schemas.Schema) -> list[Any]:

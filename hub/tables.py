@@ -53,8 +53,8 @@ def rows(
 
 
 def table(config: Config, registry: Registry, topic: str) -> Mapping[bytes, dict[str, Any]]:
-    """The last value of every key of a compacted topic."""
-    decoder = Decoder(registry)
+    """The last value of every key of a compacted topic, as its current schema has it."""
+    ids = SchemaIds(registry)
     found: dict[bytes, dict[str, Any]] = {}
     for record in read(config.kafka, topic, suggest=near_topic):
         if record.key is None:
@@ -62,7 +62,7 @@ def table(config: Config, registry: Registry, topic: str) -> Mapping[bytes, dict
         if record.value is None:
             found.pop(record.key, None)
         else:
-            found[record.key] = decoder.decode(record.value)
+            found[record.key] = ids.decode(topic, record.value)
     return found
 
 

@@ -1,13 +1,15 @@
 """Which schemas of others process decodes with: a later release's, and no stranger's."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 import schemas
+from hub.codec import RecordCodec
 from hub.compatibility import breaks
 from hub.errors import RecordError
-from hub.schema_ids import Versions, unsound
+from hub.schema_ids import SchemaIds, Versions, unsound
 
 TOPIC = "camera.detection.v1"
 OWN = schemas.built(TOPIC)
@@ -114,3 +116,35 @@ def test_deep_nesting_is_refused_before_anything_walks_it():
     for _ in range(500):
         type_ = {"type": "array", "items": type_}
     assert "deeper" in str(unsound(grown(type=type_)))
+
+
+class Released:
+    """A cluster's registry: the current schema of a topic, and one that came before it."""
+
+    def __init__(self, topic, before):
+        self.subject = f"{topic}-value"
+        self.known = {1: before, 2: schemas.built(topic)}
+
+    def schema(self, id_):
+        return self.known.get(id_)
+
+    def id_of(self, subject, schema):
+        assert subject == self.subject
+        return next((id_ for id_, known in self.known.items() if known == schema), None)
+
+
+def test_an_entry_of_an_older_release_has_the_defaults_of_what_came_later():
+    current = schemas.built("route.v1")
+    before = {**current, "fields": [each for each in current["fields"] if each["name"] != "drop"]}
+    rule = {"rule_id": "a", "valid_from": datetime(2026, 3, 1, tzinfo=UTC), "subscriber": "police"}
+    ids = SchemaIds(Released("route.v1", before))
+    old = ids.decode("route.v1", RecordCodec(before, 1).encode(rule))
+    new = ids.decode("route.v1", RecordCodec(current, 2).encode(rule))
+    assert old == new
+    assert (old["rule_id"], old["drop"]) == ("a", False)
+
+
+def test_an_entry_of_a_stranger_is_refused():
+    ids = SchemaIds(Released("route.v1", schemas.built("device.v1")))
+    with pytest.raises(RecordError, match=r"not a schema of route\.v1"):
+        ids.decode("route.v1", b"\x00\x00\x00\x00\x01anything")

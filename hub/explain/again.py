@@ -17,7 +17,6 @@ from hub.areas.site import of_site
 from hub.codec import (
     EVENT_ID,
     SUBJECT_ID,
-    RecordCodec,
     from_micros,
     micros,
     part_encoders,
@@ -30,7 +29,7 @@ from hub.explain.reasons import Registered, Rule, place_time
 from hub.likeness import HEADER as LIKE
 from hub.likeness import LIKENESS, Likeness
 from hub.registry import Registry
-from hub.schema_ids import Versions
+from hub.schema_ids import SchemaIds, Versions
 
 __all__ = ["Again", "Outcome", "Registers", "Seen", "without_hub"]
 
@@ -75,6 +74,7 @@ class Registers:
     """Devices and rules with the times at which they were entered."""
 
     logs: Logs
+    ids: SchemaIds
     _devices: list[tuple[datetime, bytes, Any]] = field(init=False)
     _rules: list[tuple[datetime, bytes, Any]] = field(init=False)
     _areas: Areas = field(init=False)
@@ -105,9 +105,9 @@ class Registers:
 
     def _read(self, topic: str) -> list[tuple[datetime, bytes, Any]]:
         # Decoded as the worker does, so that nothing differs for that.
-        codec = RecordCodec(schemas.built(topic), 0)
+        decode = self.ids.decode
         return [
-            (appended_at(each), each.key(), codec.decode(each.value()) if each.value() else None)
+            (appended_at(each), each.key(), decode(topic, each.value()) if each.value() else None)
             for each in self.logs.history.read(self.logs.history.kept([topic]))
         ]
 

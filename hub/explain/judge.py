@@ -13,6 +13,7 @@ from hub.explain.model import Check, Spot
 from hub.explain.reasons import Registered
 from hub.registry import Registry
 from hub.render import rfc3339
+from hub.schema_ids import SchemaIds
 
 __all__ = ["Judge", "Judged"]
 
@@ -39,7 +40,7 @@ class Judge:
     def __init__(self, config: Config, registry: Registry, logs: Logs) -> None:
         self._logs = logs
         self._again = Again(config, registry)
-        self._registers = Registers(logs)
+        self._registers = Registers(logs, SchemaIds(registry))
 
     def judge(self, arrivals: Iterable[Arrival]) -> dict[Spot, Judged]:
         """Verdicts on the arrivals that process has come to."""

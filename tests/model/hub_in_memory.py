@@ -67,7 +67,7 @@ VERSIONS._ids = IDS
 
 @cache
 def rules() -> list[tuple[bytes, bytes]]:
-    codec = RecordCodec(schemas.built("route.v1"), 1)
+    codec = RecordCodec(schemas.built("route.v1"), IDS.current("route.v1"))
     shipped = routes.read_toml(routes.SHIPPED.read_text("utf-8"))
     return [(routes.record_key(rule), codec.encode(rule)) for rule in shipped]
 
