@@ -12,47 +12,31 @@ In CSV, one line per name of a device: columns are the fields of `schemas/avro/d
 Times are RFC 3339 with an offset, or a date (its start in Hanoi).
 """
 
-import csv
-import difflib
-import io
 import re
-import tomllib
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import schemas
+from hub.cells import csv_lines, moment, normalised, toml_tables
+from hub.cells import empty as _empty
+from hub.cells import known as _known
+from hub.cells import refused as _error
+from hub.cells import text_of as _text
+from hub.cells import value as _value
 from hub.config import Config
-from hub.errors import PayloadError
 from hub.registry import Registry
 from hub.render import rfc3339
 
 __all__ = ["TOPIC", "Diff", "check", "compare", "moment", "publish", "read", "record_key"]
 
 TOPIC = "device.v1"
-HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 _ALIAS = ("source_id", "device_ref")
 _REQUIRED = ("device_id", "valid_from")
-_RANGES = {"lat": (-90.0, 90.0), "lon": (-180.0, 180.0), "heading_deg": (0.0, 360.0)}
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _FOREVER = datetime.max.replace(tzinfo=UTC)
-
-
-def moment(text: str) -> datetime:
-    """An RFC 3339 time, or a date at its start in Hanoi, in UTC; else `ValueError`."""
-    try:
-        if len(text) == len("2026-03-01"):
-            return datetime.combine(date.fromisoformat(text), time(), HANOI).astimezone(UTC)
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise ValueError(f"{text!r} is no time: write 2026-03-01 or 2026-03-01T08:00:00+07:00")
-    return at.astimezone(UTC)
 
 
 def record_key(device: Mapping[str, Any]) -> bytes:
@@ -66,7 +50,7 @@ def read(text: str, where: str = "register") -> list[dict[str, Any]]:
     `where` names the file: what ends with .toml is read as TOML, anything else as CSV.
     `PayloadError` names line or table, column or key, and what to do.
     """
-    text = unicodedata.normalize("NFC", text.removeprefix("\ufeff"))
+    text = normalised(text)
     found = _from_toml(text, where) if where.endswith(".toml") else _from_csv(text, where)
     check(found, where)
     return found
@@ -74,17 +58,9 @@ def read(text: str, where: str = "register") -> list[dict[str, Any]]:
 
 def _from_toml(text: str, where: str) -> list[dict[str, Any]]:
     fields = {field["name"]: field for field in schemas.source("device")["fields"]}
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise _error(f"not TOML: {error}", where, "correct it") from error
-    tables = document.get("device", [])
-    if set(document) - {"device"} or not isinstance(tables, list) or not tables:
-        fix = "write each entry as [[device]]"
-        raise _error("it must hold [[device]] tables and nothing else", where, fix)
     seen: dict[bytes, int] = {}
     found = []
-    for number, table in enumerate(tables, 1):
+    for number, table in enumerate(toml_tables(text, where, "device"), 1):
         place = f"{where} device {number} ({table.get('device_id', 'without device_id')})"
         names = table.pop("aliases", {})
         for name in table:
@@ -95,13 +71,6 @@ def _from_toml(text: str, where: str) -> list[dict[str, Any]]:
             raise _error(f"device {first} is the same entry", place, "make one of them, or date it")
         found.append(entry)
     return found
-
-
-def _text(value: Any) -> str:
-    """A value of TOML as it would stand in a cell."""
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    return str(value).strip()
 
 
 def _aliases_by_source(names: Any, place: str) -> list[dict[str, str]]:
@@ -119,28 +88,8 @@ def _aliases_by_source(names: Any, place: str) -> list[dict[str, str]]:
 
 def _from_csv(text: str, where: str) -> list[dict[str, Any]]:
     fields = {field["name"]: field for field in schemas.source("device")["fields"]}
-    reader = csv.reader(io.StringIO(text))
-    rows: list[tuple[int, dict[str, Any]]] = []
-    columns: list[str] = []
-    try:
-        for cells in reader:
-            place = f"{where} line {reader.line_num}"
-            if not any(cell.strip() for cell in cells):
-                continue
-            if not columns:
-                columns = _columns(cells, set(fields), place)
-            elif len(cells) != len(columns):
-                wrong = f"{len(cells)} cells, there are {len(columns)} columns"
-                raise _error(wrong, place, "check commas and quotes")
-            else:
-                texts = dict(zip(columns, (cell.strip() for cell in cells), strict=True))
-                rows.append((reader.line_num, _entry(texts, fields, place)))
-    except csv.Error as error:
-        raise _error(
-            f"not CSV: {error}", f"{where} line {reader.line_num}", "correct it"
-        ) from error
-    if not columns:
-        raise _error("it is empty", where, f"begin with a line of columns: {', '.join(_REQUIRED)}…")
+    lines = csv_lines(text, where, lambda cells, place: _columns(cells, set(fields), place))
+    rows = [(line, _entry(texts, fields, f"{where} line {line}")) for line, texts in lines]
     return _merged(rows, where)
 
 
@@ -157,13 +106,6 @@ def _columns(cells: Sequence[str], fields: set[str], where: str) -> list[str]:
     if ("source_id" in columns) != ("device_ref" in columns):
         raise _error("source_id and device_ref belong together", where, "add the other one")
     return columns
-
-
-def _known(name: str, known: set[str], what: str, where: str) -> None:
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        fix = f"did you mean {near[0]}?" if near else f"use {', '.join(sorted(known))}"
-        raise _error(f"unknown {what} {name!r}", where, fix)
 
 
 def _merged(rows: Iterable[tuple[int, dict[str, Any]]], where: str) -> list[dict[str, Any]]:
@@ -208,43 +150,6 @@ def _entry(texts: Mapping[str, str], fields: Mapping[str, Any], place: str) -> d
         wrong = "the entry ends before it begins"
         raise _error(wrong, f"{place}, column valid_to", "make it later than valid_from")
     return entry
-
-
-def _empty(field: Mapping[str, Any]) -> Any:
-    if "default" not in field:
-        raise ValueError("empty, and it must be given")
-    return field["default"]
-
-
-def _value(field: Mapping[str, Any], text: str) -> Any:
-    """A cell as its field's type; `ValueError` says what is expected."""
-    if len(text) > 500 or any(unicodedata.category(letter) == "Cc" for letter in text):
-        raise ValueError("longer than 500 characters, or with control characters")
-    type_ = field["type"]
-    if isinstance(type_, list):
-        type_ = next(branch for branch in type_ if branch != "null")
-    if isinstance(type_, dict) and type_.get("logicalType") == "timestamp-micros":
-        return moment(text)
-    if isinstance(type_, dict) and type_["type"] == "enum":
-        if text.upper() not in type_["symbols"]:
-            raise ValueError(f"{text!r} is none of {', '.join(type_['symbols'])}")
-        return text.upper()
-    if type_ in ("int", "long"):
-        return _number(int, text, "a whole number")
-    if type_ == "double":
-        number = _number(float, text, "a number with a decimal point")
-        low, high = _RANGES.get(field["name"], (-1e9, 1e9))
-        if not low <= number <= high:
-            raise ValueError(f"{text} is not between {low:g} and {high:g}")
-        return number
-    return text
-
-
-def _number(kind: type[int] | type[float], text: str, wanted: str) -> Any:
-    try:
-        return kind(text)
-    except ValueError as error:
-        raise ValueError(f"{text!r} is not {wanted}") from error
 
 
 def check(devices: Iterable[Mapping[str, Any]], where: str = "register") -> None:
@@ -299,7 +204,3 @@ def publish(config: Config, registry: Registry, devices: Iterable[Mapping[str, A
     from hub import tables
 
     return tables.publish(config, registry, TOPIC, {record_key(each): each for each in devices})
-
-
-def _error(what: str, where: str, fix: str) -> PayloadError:
-    return PayloadError(what, code="register", path=where, fix=fix)
