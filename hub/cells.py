@@ -32,6 +32,8 @@ __all__ = [
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 _RANGES = {"lat": (-90.0, 90.0), "lon": (-180.0, 180.0), "heading_deg": (0.0, 360.0)}
 _LENGTH_MAX = 500
+# A pattern: asked letter by letter, it was half of the time a register of 40,000 devices takes.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def refused(what: str, where: str, fix: str) -> PayloadError:
@@ -121,7 +123,7 @@ def empty(field: Mapping[str, Any]) -> Any:
 
 def value(field: Mapping[str, Any], text: str) -> Any:
     """A cell as its field's type; `ValueError` says what is expected."""
-    if len(text) > _LENGTH_MAX or any(unicodedata.category(letter) == "Cc" for letter in text):
+    if len(text) > _LENGTH_MAX or _CONTROL.search(text):
         raise ValueError(f"longer than {_LENGTH_MAX} characters, or with control characters")
     type_ = field["type"]
     if isinstance(type_, list):

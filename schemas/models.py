@@ -895,7 +895,7 @@ class Device(TypedDict):
     valid_to: NotRequired[datetime | None]
     """Entry is true until (UTC); null: until further notice."""
     aliases: NotRequired[Sequence[DeviceAlias]]
-    """Names by source."""
+    """Names by source: channel, IP address, serial number or name, whatever its events carry."""
     name: NotRequired[str]
     """Name."""
     owner_agency: NotRequired[str]
@@ -909,7 +909,7 @@ class Device(TypedDict):
     junction: NotRequired[str]
     """Junction."""
     lane: NotRequired[int | None]
-    """Lane it watches."""
+    """Lane it watches, where it is one alone."""
     heading_deg: NotRequired[float | None]
     """Heading in degrees from north."""
     lat: NotRequired[float | None]
@@ -929,7 +929,11 @@ class Device(TypedDict):
     firmware: NotRequired[str]
     """Firmware."""
     qcvn135_conformity: NotRequired[str]
-    """Conformity with QCVN 135:2024/BTTTT."""
+    """Conformity with QCVN 135:2024/BTTTT, which IP cameras need since 1 January 2026: number of the declaration, or `no`."""
+    lanes: NotRequired[Sequence[int]]
+    """Lanes it watches, numbered as on the road's drawings."""
+    zone: NotRequired[str]
+    """Time zone its clock is set to (IANA). For people: times are read in the zone of the source, as parsing knows no register."""
 
 
 class Route(TypedDict):

@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -6,6 +7,7 @@ import schemas
 from hub import register
 from hub.codec import RecordCodec
 from hub.errors import PayloadError
+from hub.render import json_line, plain
 
 HEAD = "device_id,valid_from,valid_to,source_id,device_ref,name,lat,lon,state,lane"
 JULY = datetime(2025, 6, 30, 17, tzinfo=UTC)
@@ -168,7 +170,7 @@ def test_toml_and_csv_give_the_same_entry():
     ("before", "after", "told"),
     [
         ("lane = 2", 'lane = "two"', "'two' is not a whole number"),
-        ("lane = 2", "lanes = 2", "did you mean lane?"),
+        ("lane = 2", "lane_ = 2", "did you mean lane"),
         ('device_id = "cam-1"', "", "column device_id: empty"),
         ("lat = 21.03\n", "", "only one of lat and lon"),
         ('{ vms = "CAM 7", isapi = ["mac/1", "channel 1"] }', '"CAM 7"', "names by source"),
@@ -191,3 +193,87 @@ def test_the_same_entry_twice_in_toml_is_refused():
 def test_two_devices_with_one_name_at_one_time_are_refused_in_toml_too():
     other = TOML.replace('"cam-1"', '"cam-2"')
     assert "at the same time" in toml_refusal(TOML + other)
+
+
+JSON = {
+    "device_id": "cam-1",
+    "valid_from": "2025-07-01",
+    "name": "Camera Kim Ma\u0303",
+    "lat": 21.03,
+    "lon": 105.81,
+    "lane": 2,
+    "state": "active",
+    "firmware": None,
+    "aliases": {"vms": "CAM 7", "isapi": ["mac/1", "channel 1"]},
+}
+
+
+def from_json(*entries, where="devices.json"):
+    return register.read(json.dumps({"devices": entries}), where)
+
+
+def json_refusal(document, where="devices.json"):
+    with pytest.raises(PayloadError) as caught:
+        register.read(json.dumps(document), where)
+    return str(caught.value)
+
+
+def test_json_gives_the_same_entry_as_toml():
+    same = register.read(TOML, "devices.toml")
+    assert from_json(JSON) == same
+    assert register.read(json.dumps([JSON]), "devices.json") == same
+
+
+def test_what_the_register_lists_as_json_lines_can_be_imported_again():
+    found = [*from_json(JSON), *from_json({**JSON, "device_id": "cam-2", "aliases": {}})]
+    lines = "\n".join(json_line(each) for each in found)
+    assert register.read(lines, "devices.jsonl") == found
+    assert register.read(json.dumps(plain(found)), "devices.json") == found
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ({"cameras": []}, "no list of entries"),
+        ("text", "no list of entries"),
+        (["cam-1"], "device 1: it is no object"),
+        ([{**JSON, "heading": 21.0}], "did you mean heading_deg?"),
+        ([{**JSON, "name": {"vi": "x"}}], "(cam-1), name: neither a text nor a number"),
+        ([{**JSON, "lane": True}], "lane: neither a text nor a number"),
+        ([{**JSON, "aliases": [{"source_id": "vms", "device_ref": 7}]}], "7 is no text"),
+        ([{**JSON, "aliases": [{}]}], "name the source"),
+        ([{**JSON, "aliases": ["CAM 7"]}], "names by source"),
+        ([JSON, JSON], "device 1 is the same entry"),
+        ([JSON, {**JSON, "device_id": "cam-2"}], "at the same time"),
+    ],
+)
+def test_what_is_wrong_in_json_is_named_with_its_entry(document, told):
+    assert told in json_refusal(document)
+
+
+def test_what_is_no_json_is_told_so():
+    with pytest.raises(PayloadError, match="not JSON"):
+        register.read("[", "devices.json")
+    with pytest.raises(PayloadError, match="not JSON"):
+        register.read("[" * 100_000, "devices.json")
+
+
+def test_lanes_are_a_list_or_numbers_in_a_cell_and_one_alone_is_the_lane():
+    head = "device_id,valid_from,lanes,lane"
+    found = read("a,2025-07-01,3 1;2,", "b,2025-07-01,4,", "c,2025-07-01,,5", head=head)
+    assert [(each["lanes"], each["lane"]) for each in found] == [
+        ([1, 2, 3], None), ([4], 4), ([], 5)
+    ]  # fmt: skip
+    (same,) = from_json({"device_id": "a", "valid_from": "2025-07-01", "lanes": [3, 2, 1]})
+    assert same["lanes"] == [1, 2, 3]
+    assert "lane 3 is none of its lanes" in refusal("a,2025-07-01,1 2,3", head=head)
+    assert "no lanes from 1 to 32" in refusal("a,2025-07-01,0,", head=head)
+    assert "not whole numbers" in refusal("a,2025-07-01,1-3,", head=head)
+
+
+def test_a_time_zone_is_one_that_exists():
+    head = "device_id,valid_from,zone"
+    (device,) = read("a,2025-07-01,Asia/Ho_Chi_Minh", head=head)
+    assert device["zone"] == "Asia/Ho_Chi_Minh"
+    for wrong in ("Asia/Hanoi", "+07:00", "../etc/passwd"):
+        assert "is no time zone" in refusal(f"a,2025-07-01,{wrong}", head=head)

@@ -25,14 +25,14 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
         devices,
         "import",
         _import,
-        help_="compare a CSV or TOML file with the register, then write what differs",
+        help_="compare a CSV, TOML or JSON file with the register, then write what differs",
         example="hub device import devices.csv --dry-run",
         description="Columns: source_id, device_ref and the fields of schemas/avro/device.avsc;\n"
-        "one line per name of a device; in TOML, [[device]] tables. Entries that the file does\n"
-        "not name stay.",
+        "one line per name of a device; in TOML, [[device]] tables; in JSON, a list of objects.\n"
+        "Entries that the file does not name stay.",
     )
     imported.add_argument(
-        "file", metavar="FILE", help="register, .csv or .toml; - for CSV on standard input"
+        "file", metavar="FILE", help="register: .csv, .toml, .json, .jsonl; - for CSV on stdin"
     )
     imported.add_argument("--dry-run", action="store_true", help="only show the difference")
     json_option(imported)

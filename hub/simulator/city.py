@@ -210,7 +210,7 @@ REGISTER_COLUMNS = (
     "device_id", "valid_from", "valid_to", "source_id", "device_ref", "name", "owner_agency",
     "managing_unit", "purpose", "road", "junction", "lane", "heading_deg", "lat", "lon",
     "area_scheme", "area_code", "area_name", "legacy_district", "state", "firmware",
-    "qcvn135_conformity",
+    "qcvn135_conformity", "lanes", "zone",
 )  # fmt: skip
 
 
