@@ -7,7 +7,7 @@ so a small table gives its minute without decoding it.
 
 from hub.codec import EARLIEST_US, LATEST_US, MINUTE_US, TIME_QUALITY, VARIABLE, read_long
 
-__all__ = ["COARSE_US", "Heads", "minute_of"]
+__all__ = ["COARSE_US", "Heads", "encoded_names", "minute_of"]
 
 # Five high bytes of an eight-byte varint of microseconds leave 2**20 µs open.
 COARSE_US = 1 << 20
@@ -80,6 +80,20 @@ class Heads:
             if minute_of(low) == minute_of(low + COARSE_US):
                 self._times[high] = (low, minute)
         return exact, minute, end
+
+
+def encoded_names(source_id: str, device_ref: str) -> bytes:
+    """Source and device as the hub writes them in a header."""
+    return b"".join(_length(len(text)) + text for text in (source_id.encode(), device_ref.encode()))
+
+
+def _length(length: int) -> bytes:
+    """An Avro long, for lengths."""
+    found, rest = bytearray(), length << 1
+    while rest > 0x7F:
+        found.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    return bytes((*found, rest))
 
 
 def _names(value: bytes, at: int) -> tuple[bytes, str]:

@@ -28,28 +28,28 @@ class Entry:
 class DeviceRegister:
     """Finds the entry of a device by source, name and time.
 
-    `revision` grows with every change, so that what was looked up earlier can be dropped.
+    `changed` gathers the sources and names whose answer may be another one now, so that what was
+    looked up earlier can be dropped; whoever drops it empties the set.
     """
 
-    revision: int = 0
+    changed: set[tuple[str, str]] = field(default_factory=set)
     areas: Areas = field(default_factory=Areas)
     """The city's units by date; with boundaries, a position decides which part of a split one."""
-    _by_key: dict[bytes, list[Entry]] = field(default_factory=dict)
+    _by_key: dict[bytes, Entry] = field(default_factory=dict)
     _by_alias: dict[tuple[str, str], list[Entry]] = field(default_factory=dict)
 
     def put(self, key: bytes, device: Mapping[str, Any] | None, from_us: int, to_us: int) -> None:
         """Set (or with None, remove) the entry stored under a record key."""
-        for entry in self._by_key.pop(key, []):
-            for alias in entry.device["aliases"]:
-                self._by_alias[alias["source_id"], alias["device_ref"]].remove(entry)
+        before = self._by_key.pop(key, None)
+        if before is not None:
+            for name in _names(before):
+                self._by_alias[name].remove(before)
+                self.changed.add(name)
         if device is not None:
-            entry = Entry(device, from_us, to_us)
-            self._by_key[key] = [entry]
-            for alias in device["aliases"]:
-                self._by_alias.setdefault((alias["source_id"], alias["device_ref"]), []).append(
-                    entry
-                )
-        self.revision += 1
+            entry = self._by_key[key] = Entry(device, from_us, to_us)
+            for name in _names(entry):
+                self._by_alias.setdefault(name, []).append(entry)
+                self.changed.add(name)
 
     def find(self, source_id: str, device_ref: str, at_us: int) -> Entry | None:
         """The entry that was true at a time, or None."""
@@ -57,6 +57,11 @@ class DeviceRegister:
             if entry.from_us <= at_us < entry.to_us:
                 return entry
         return None
+
+    def named(self, source_id: str, device_ref: str) -> list[Entry]:
+        """Every entry of that name, whenever it is true; the one that begins last stands last."""
+        found = self._by_alias.get((source_id, device_ref), ())
+        return sorted(found, key=lambda entry: entry.from_us)
 
     def span(self, source_id: str, device_ref: str, at_us: int) -> tuple[int, int]:
         """Times around `at_us` between which `find` gives the same answer in the same areas."""
@@ -73,6 +78,10 @@ class DeviceRegister:
 
     def __len__(self) -> int:
         return len(self._by_key)
+
+
+def _names(entry: Entry) -> list[tuple[str, str]]:
+    return [(alias["source_id"], alias["device_ref"]) for alias in entry.device["aliases"]]
 
 
 def _around(at_us: int, edges: Iterable[int]) -> tuple[int, int]:

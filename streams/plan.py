@@ -84,9 +84,9 @@ class Planner:
     encode: Mapping[str, Callable[[Any], bytes]]
     views: Mapping[str, View]
 
-    def revision(self) -> tuple[int, int]:
-        """Changes whenever a plan made earlier may be wrong."""
-        return self.register.revision, self.rules.revision
+    def revision(self) -> int:
+        """Changes whenever any plan made earlier may be wrong, but for changes of the register."""
+        return self.rules.revision
 
     def plan(self, header: Mapping[str, Any], noun: str, appended_us: int) -> Plan:
         """The plan of an event with this header, appended at that time."""

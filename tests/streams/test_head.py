@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 import schemas
 from hub.codec import EARLIEST_US, LATEST_US, TIME_QUALITY, micros
 from streams import head
-from streams.head import COARSE_US, Heads, minute_of
+from streams.head import COARSE_US, Heads, encoded_names, minute_of
 from streams.plan import place_time
 
 
@@ -30,6 +30,7 @@ def test_what_is_read_in_place_equals_the_decoded_header(found, one_key):
         source, names, minute, place_us, kind = heads.read(event.value, key)
         assert source == header["source_id"]
         assert names == encoded(header["source_id"]) + encoded(header["device_ref"])
+        assert names == encoded_names(header["source_id"], header["device_ref"])
         assert minute == minute_of(micros(header["received_at"]))
         assert kind == encoded(header["kind"])
         assert 0 <= place_time(header) - place_us < COARSE_US

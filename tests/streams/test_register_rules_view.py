@@ -43,7 +43,18 @@ def test_an_entry_put_again_or_removed_takes_its_aliases_along():
     register.put(b"a@1", device("a"), 100, FOREVER)
     register.put(b"a@1", None, 0, 1)
     assert (register.find("vms", "7", 150), len(register)) == (None, 0)
-    assert register.revision == 4
+
+
+def test_the_register_gathers_the_names_that_a_change_concerns():
+    register = DeviceRegister()
+    register.put(b"a@1", device("a"), 100, FOREVER)
+    other = [{"source_id": "vms", "device_ref": "8"}, {"source_id": "isapi", "device_ref": "8"}]
+    register.changed.clear()
+    register.put(b"a@1", {**device("a"), "aliases": other}, 100, FOREVER)
+    assert register.changed == {("vms", "7"), ("vms", "8"), ("isapi", "8")}
+    register.changed.clear()
+    register.put(b"b@1", None, 0, 1)
+    assert register.changed == set()
 
 
 def test_an_entry_that_ends_before_it_begins_is_refused():

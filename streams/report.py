@@ -1,0 +1,46 @@
+"""What the last-state step needs of an event, read from its bytes."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from hub.codec import EVENT_ID, LIFECYCLE, SUBJECT_ID, TIME_QUALITY, Cut, HeadReader
+from streams.last_state import Report
+from streams.plan import place_time
+
+__all__ = ["report_of"]
+
+
+def report_of(
+    value: bytes, header: Mapping[str, Any], cut: Cut, reader: HeadReader, noun: str
+) -> Report:
+    """What the last-state step needs of an event."""
+    version = header["native_version"] or ""
+    chained = noun == "alert"
+    references = reader.body(value, cut)["references"] if chained else ()
+    return Report(
+        event_id=value[EVENT_ID],
+        subject=value[SUBJECT_ID],
+        lifecycle=value[LIFECYCLE] >> 1,
+        effective_us=place_time(header),
+        version=int(version) if version.isdecimal() and len(version) < 19 else -1,
+        digest=_digest(value, header, cut),
+        chained=chained,
+        references=tuple(each["subject_id"] for each in references),
+    )
+
+
+def _digest(value: bytes, header: Mapping[str, Any], cut: Cut) -> bytes:
+    """Digest of what a state says: no times of the report, no ids, no remarks on quality."""
+    position = header["position"] or {}
+    return hashlib.blake2b(
+        b"\0".join(
+            (
+                value[LIFECYCLE:TIME_QUALITY],
+                header["kind"].encode(),
+                repr((position.get("lat"), position.get("lon"))).encode(),
+                value[cut.start :],
+            )
+        ),
+        digest_size=16,
+    ).digest()
