@@ -2,7 +2,7 @@
 
 Joins the pure steps of `streams` with Kafka: their state is restored and written in the
 transaction, the device register and the routing rules are followed live, refused records become
-dead letters.
+dead letters, and devices that the register does not know are told to the operators.
 """
 
 import importlib
@@ -27,6 +27,8 @@ from hub.errors import RecordError
 from hub.kafka.reading import Follower
 from hub.metrics import StageMetrics
 from hub.schema_ids import SchemaIds, Versions
+from hub.unknown import TOPIC as UNKNOWN_DEVICES
+from hub.unknown import record_key
 
 __all__ = ["Process"]
 
@@ -68,6 +70,7 @@ class Process:
         )
         self._key = config.site_key()
         self._letters = RecordCodec(schemas.built(DEAD_LETTERS), ids.current(DEAD_LETTERS))
+        self._unknown = RecordCodec(schemas.built(UNKNOWN_DEVICES), ids.current(UNKNOWN_DEVICES))
         self._books = Books(
             stage=self.stage, lane=lane, slot=slot, schema_id=ids.current("ledger.v1")
         )
@@ -117,6 +120,9 @@ class Process:
             now_us=now_us,
             emit=produce,
             refuse=partial(self._refuse, partition, produce),
+            unknown=lambda row: produce(
+                UNKNOWN_DEVICES, self._unknown.encode(row), record_key(row)
+            ),
         )
         self._observe_age(partition, messages[-1], now_us)
 

@@ -84,7 +84,7 @@ class OwnTopic:
     key: str
     meaning: str
     retention_days: int | None = None
-    cleanup: Literal["delete", "compact"] = "delete"
+    cleanup: Literal["delete", "compact", "compact,delete"] = "delete"
     segment_minutes: int | None = None
     personal_data: bool = False
 

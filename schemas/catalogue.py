@@ -87,7 +87,8 @@ def _raw() -> Iterator[str]:
 def _own(everything: dict[str, schemas.Schema]) -> Iterator[str]:
     yield "## The hub's own topics\n"
     for topic in schemas.own_topics().values():
-        kept = "compacted" if topic.cleanup == "compact" else f"kept {topic.retention_days} days"
+        days = f"kept {topic.retention_days} days"
+        kept = {"delete": days, "compact": "compacted"}.get(topic.cleanup, f"compacted, {days}")
         yield f"### `{topic.name}`\n"
         yield f"{topic.meaning} Key: {topic.key}; {kept}.\n"
         yield from _fields(everything[topic.name])

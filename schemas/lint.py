@@ -18,7 +18,7 @@ _NO_DEFAULT = {
     "width", "height", "signal_group", "id", "field", "right", "name", "rule_id", "device_id",
     "device_ref", "valid_from", "subscriber", "dead_id", "slot", "sequence", "written_at",
     "stage", "topic", "partition", "from_offset", "to_offset", "next_offset", "start_ms", "ids",
-    "minute", "failed_at", "received_at",
+    "minute", "failed_at", "received_at", "hour", "suggested",
 }  # fmt: skip
 
 

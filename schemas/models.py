@@ -52,6 +52,7 @@ __all__ = [
     "RuleRef",
     "Severity",
     "Sha256",
+    "ShownByEvent",
     "SignMessageBody",
     "SignPage",
     "SignalGroup",
@@ -62,8 +63,11 @@ __all__ = [
     "StateKeyed",
     "Status",
     "SubjectId",
+    "SuggestedDevice",
     "Text",
     "TimeQuality",
+    "UnknownDevice",
+    "UnknownDeviceArea",
     "Vertex",
     "View",
     "ViolationBody",
@@ -934,6 +938,71 @@ class Device(TypedDict):
     """Lanes it watches, numbered as on the road's drawings."""
     zone: NotRequired[str]
     """Time zone its clock is set to (IANA). For people: times are read in the zone of the source, as parsing knows no register."""
+
+
+ShownByEvent = bytes
+"""A UUID of version 8, as its 16 bytes."""
+
+
+class UnknownDeviceArea(TypedDict):
+    """An area as the source gave it."""
+
+    scheme: NotRequired[str]
+    """Scheme of the code."""
+    code: NotRequired[str]
+    """Code."""
+    name: NotRequired[str]
+    """Name."""
+
+
+class SuggestedDevice(TypedDict):
+    """An entry for the register as far as the event tells it, named like the fields of `device.v1`. People look at it first."""
+
+    device_id: str
+    """The registered device of that name, else source and name."""
+    valid_from: datetime
+    """The time at which the event's place is looked up."""
+    lat: NotRequired[float | None]
+    """Latitude (WGS 84)."""
+    lon: NotRequired[float | None]
+    """Longitude (WGS 84)."""
+    area_scheme: NotRequired[str]
+    """Scheme of area_code."""
+    area_code: NotRequired[str]
+    """Ward or commune: where the position lies if boundaries are imported, else the only one reported."""
+    area_name: NotRequired[str]
+    """Its name."""
+
+
+class UnknownDevice(TypedDict):
+    """A device that events came from and the register did not know: a row for each hour in which they arrived."""
+
+    source_id: str
+    """Source."""
+    device_ref: str
+    """Device as the source names it."""
+    hour: datetime
+    """Begin of the hour (UTC), by the time at which the event was appended to its canonical topic."""
+    event_id: ShownByEvent
+    """The first event of that hour that showed it, as its worker saw them; it was delivered all the same."""
+    observed_at: NotRequired[datetime | None]
+    """When that happened by the source's clock (UTC); null when the source gives no time."""
+    received_at: datetime
+    """When the hub accepted its payload (UTC)."""
+    noun: NotRequired[str]
+    """Kind of event, as topics name it."""
+    kind: NotRequired[str]
+    """What it said, in the words of header.kind."""
+    lat: NotRequired[float | None]
+    """Latitude as reported (WGS 84)."""
+    lon: NotRequired[float | None]
+    """Longitude as reported (WGS 84)."""
+    areas_reported: NotRequired[Sequence[UnknownDeviceArea]]
+    """Areas as the source gave them."""
+    registered_as: NotRequired[str]
+    """Device that the register knows by this name at other times: retired, or not yet begun. Empty: none ever had it."""
+    suggested: SuggestedDevice
+    """Entry for the register, as far as the event tells it."""
 
 
 class Route(TypedDict):

@@ -17,6 +17,7 @@ UNKNOWN, NEW, UPDATED, ENDED, CANCELLED = 0, 1, 2, 3, 4
 _STATE = struct.Struct(">16sqqB16s")
 _MESSAGE = struct.Struct(">16s16s")
 _MESSAGE_MARK = b"m"
+_TOLD_MARK = b"u"
 _NEVER_SEEN = bytes(16)
 
 
@@ -96,7 +97,7 @@ class LastStates:
     __slots__ = ("_before", "_entries")
 
     def __init__(self) -> None:
-        # Subjects to states; marked subjects to messages of chains.
+        # Subjects to states; marked ones to messages of chains, and to hours of unknown devices.
         self._entries: dict[bytes, _State | _Message] = {}
         self._before: dict[bytes, _State | _Message | None] = {}
 
@@ -123,6 +124,19 @@ class LastStates:
             self._note(root, replace(last, effective_us=report.effective_us))
             return Verdict(Word.CONFIRMED, root, report.lifecycle)
         return self._deliver(report, root, report.lifecycle or UPDATED)
+
+    def tell(self, device: bytes, hour: int) -> bool:
+        """Whether an unknown device (16 bytes) is told for the first time within an hour; noted."""
+        first = self.told(device) != hour
+        if first:
+            # In the form of a state, so that a worker of any release can take it over.
+            self._note(_TOLD_MARK + device, _State(_NEVER_SEEN, hour, -1, UNKNOWN, _NEVER_SEEN))
+        return first
+
+    def told(self, device: bytes) -> int | None:
+        """The last hour in which an unknown device was told."""
+        entry = self._entries.get(_TOLD_MARK + device)
+        return entry.effective_us if isinstance(entry, _State) else None
 
     def changes(self) -> Iterator[tuple[bytes, bytes]]:
         """Entries changed in the open transaction, packed for the changelog."""

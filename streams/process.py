@@ -8,7 +8,6 @@ the record header `cut` says it stands. Records that can't be spliced are decode
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 from zlib import crc32
 
@@ -34,13 +33,15 @@ from streams.deduplicate import Window
 from streams.head import COARSE_US, Heads, encoded_names, minute_of
 from streams.last_state import ENDED, UPDATED, LastStates, Word
 from streams.merge import Merger
+from streams.partition import Partition
 from streams.place import DeviceRegister
 from streams.plan import Plan, Planner
 from streams.report import report_of
 from streams.route import RuleBook
+from streams.unknown import Row, Unknown
 from streams.view import View
 
-__all__ = ["Arrival", "Process", "Tally"]
+__all__ = ["Arrival", "Process"]
 
 _PLANS_MAX = 200_000
 _STATUS_AND_SEVERITY = slice(STATUS, STATUS + 2)
@@ -73,56 +74,6 @@ class Arrival(Protocol):
         """Kind of time and append time in ms."""
 
 
-@dataclass(slots=True)
-class Tally:
-    """What became of the records of one input partition in the open transaction.
-
-    `counts` maps (source, minute of received_at in µs, outcome) to the records of the input and
-    the records written for them.
-    """
-
-    counts: dict[tuple[str, int, str], list[int]] = field(default_factory=dict)
-
-    def add(self, source: str, minute: int, outcome: str, produced: int = 0) -> None:
-        """Count one record."""
-        name = (source, minute, outcome)
-        count = self.counts.get(name)
-        if count is None:
-            self.counts[name] = [1, produced]
-        else:
-            count[0] += 1
-            count[1] += produced
-
-
-@dataclass(slots=True)
-class _Partition:
-    """State of one input partition."""
-
-    noun: schemas.NounSpec
-    window: Window
-    states: LastStates
-    merger: Merger | None
-    tally: Tally = field(default_factory=Tally)
-    plans: dict[tuple[bytes, bytes, bytes], Plan] = field(default_factory=dict)
-    """Plans by source and device, status and severity, and kind, all as encoded."""
-
-    def commit(self) -> None:
-        """The open transaction was committed."""
-        self.window.commit()
-        self.states.commit()
-        if self.merger is not None:
-            self.merger.commit()
-        self.tally = Tally()
-
-    def rollback(self) -> None:
-        """The open transaction was rolled back."""
-        self.window.rollback()
-        self.states.rollback()
-        if self.merger is not None:
-            self.merger.rollback()
-        self.tally = Tally()
-
-
 class Process:
     """The process stage of one worker, without Kafka.
 
@@ -147,7 +98,7 @@ class Process:
         self._frames = frames
         self._recode = recode
         self._topics = {noun.topic: noun for noun in (nouns or schemas.nouns()).values()}
-        self._partitions: dict[tuple[str, int], _Partition] = {}
+        self._partitions: dict[tuple[str, int], Partition] = {}
         fields = restricted_fields()
         self._views = {
             subscriber.id: View(subscriber.id, subscriber.withhold, fields)
@@ -157,7 +108,6 @@ class Process:
         some = next(iter(schemas.subscribers().values()))
         parts = part_encoders(schemas.built(schemas.subscriber_topic(some.id, some.nouns[0])))
         self._encode = parts
-        self._register = register
         self._planner = Planner(register, rules, lane, parts, self._views)
         readers = {
             noun.name: HeadReader(schemas.built(noun.topic)) for noun in schemas.nouns().values()
@@ -167,18 +117,20 @@ class Process:
         self._heads = Heads()
         self._slot = slot
         self._hub = b""
+        self._register = register
+        self._unknown = Unknown(register, self._partitions, _ignored)
 
     # State of input partitions
 
-    def open(self, topic: str, partition: int) -> _Partition:
+    def open(self, topic: str, partition: int) -> Partition:
         """Begin an input partition with empty state."""
         noun = self._topics[topic]
         merger = Merger(noun.merge) if noun.merge else None
-        fresh = _Partition(noun, Window(noun.window_s * 1000), LastStates(), merger)
+        fresh = Partition(noun, Window(noun.window_s * 1000), LastStates(), merger)
         self._partitions[topic, partition] = fresh
         return fresh
 
-    def state(self, topic: str, partition: int) -> _Partition:
+    def state(self, topic: str, partition: int) -> Partition:
         """State of an input partition."""
         return self._partitions[topic, partition]
 
@@ -207,8 +159,12 @@ class Process:
         now_us: int,
         emit: Emit,
         refuse: Callable[[Arrival, RecordError], None],
+        unknown: Callable[[Row], None] | None = None,
     ) -> None:
-        """Decide on records of one input partition, in their order."""
+        """Decide on records of one input partition, in their order.
+
+        `unknown` takes the row of a device that the register does not know, once an hour.
+        """
         state = self._partitions[topic, partition]
         if self._register.changed:
             self._forget_changed()
@@ -218,6 +174,7 @@ class Process:
                 each.plans.clear()
         elif len(state.plans) > _PLANS_MAX:
             state.plans.clear()
+        self._unknown.show = unknown or _ignored
         self._heads.trim()
         self._hub = self._encode["hub"]({"processed_at": now_us, "slot": self._slot})
         handle = self._occurrence if state.noun.family == "occurrence" else self._state
@@ -241,7 +198,7 @@ class Process:
             for plan in [plan for plan in each.plans if plan[0] in names]:
                 del each.plans[plan]
 
-    def _occurrence(self, arrival: Arrival, state: _Partition, emit: Emit) -> None:
+    def _occurrence(self, arrival: Arrival, state: Partition, emit: Emit) -> None:
         """One plate read, detection or violation: spliced, not decoded."""
         value, key = arrival.value(), arrival.key()
         if not value or not key or value[0]:
@@ -254,7 +211,7 @@ class Process:
         merger, name = state.merger, (names, value[_STATUS_AND_SEVERITY], kind)
         plan = state.plans.get(name)
         try:
-            merged = told = None
+            merged = told = stranger = None
             compared = False
             for label, data in arrival.headers() or ():
                 if label == "cut":
@@ -267,9 +224,8 @@ class Process:
                 or not plan.low_us <= place_us < plan.high_us - COARSE_US
                 or not plan.from_us <= appended_ms * 1000 < plan.to_us
             ):
-                noun = state.noun.name
-                header = self._header(value, noun)
-                plan = state.plans[name] = self._planner.plan(header, noun, appended_ms * 1000)
+                plan, stranger = self._plan(state, value, appended_ms)
+                state.plans[name] = plan
             deliver = plan.targets and (merged is None or merged.deliver)
             if deliver:
                 reports = _ONE_REPORT
@@ -281,15 +237,27 @@ class Process:
         except Exception:
             # Else the event could not be sent again once what was wrong is mended.
             state.window.forget_last()
+            state.plans.pop(name, None)
             raise
         if compared and merger is not None:
             merger.accept()
-        if deliver:
-            state.tally.add(source, minute, "delivered", len(plan.targets))
-        else:
-            state.tally.add(source, minute, "dropped" if not plan.targets else "merged")
+        if stranger is not None:
+            self._unknown.tell(state, stranger, appended_ms)
+        outcome = "delivered" if deliver else "merged" if plan.targets else "dropped"
+        state.tally.add(source, minute, outcome, len(plan.targets) if deliver else 0)
 
-    def _state(self, arrival: Arrival, state: _Partition, emit: Emit) -> None:
+    def _plan(
+        self, state: Partition, value: bytes, appended_ms: int
+    ) -> tuple[Plan, Mapping[str, Any] | None]:
+        """A new plan, and the event's header where the register does not know its device."""
+        noun = state.noun.name
+        header = self._header(value, noun)
+        plan = self._planner.plan(header, noun, appended_ms * 1000)
+        if not self._unknown.is_unknown(header):
+            return plan, None
+        return self._unknown.within_hour(plan, appended_ms), header
+
+    def _state(self, arrival: Arrival, state: Partition, emit: Emit) -> None:
         """One signal state, situation, alert …: compared with the last of its subject."""
         value, key = arrival.value(), arrival.key()
         if value is None or key is None or len(value) <= VARIABLE or value[0]:
@@ -306,6 +274,8 @@ class Process:
         minute = minute_of(micros(header["received_at"]))
         plan = self._planner.plan(header, noun.name, arrival.timestamp()[1] * 1000)
         verdict = state.states.decide(report_of(value, header, cut, reader, noun.name))
+        if self._unknown.is_unknown(header):
+            self._unknown.tell(state, header, arrival.timestamp()[1])
         if verdict.word is not Word.DELIVER:
             state.tally.add(source, minute, _OUTCOMES[verdict.word])
             return
@@ -318,7 +288,7 @@ class Process:
 
     def _deliver(  # noqa: PLR0917 - a call by position in the hot path
         self,
-        state: _Partition,
+        state: Partition,
         plan: Plan,
         value: bytes,
         key: bytes,
@@ -372,3 +342,7 @@ def _restated(value: bytes, subject: bytes, lifecycle: int) -> bytes:
     """The event with another subject and lifecycle; both have a fixed place."""
     rest = value[LIFECYCLE + 1 :]
     return b"".join((value[: SUBJECT_ID.start], subject, bytes((lifecycle << 1,)), rest))
+
+
+def _ignored(_row: Row) -> None:
+    """Whoever only asks what becomes of a record needs no rows."""

@@ -1,7 +1,8 @@
-"""`hub device import|list`."""
+"""`hub device import|list`, with `unknown` from its own module."""
 
 import argparse
 
+from hub.cli import device_found
 from hub.cli.common import (
     Commands,
     command,
@@ -40,6 +41,7 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
         devices, "list", _list, help_="the entries of the register", example="hub device list"
     )
     json_option(listed)
+    device_found.add(devices)
 
 
 def _import(arguments: argparse.Namespace) -> int:

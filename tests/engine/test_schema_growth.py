@@ -70,7 +70,7 @@ def read_all(bootstrap: str, deserialise: Deserialise) -> dict[str, list[dict[st
             "enable.partition.eof": True,
         }
     )
-    client.subscribe(["^(police|htmoc|ops)[.].*"])
+    client.subscribe([f"{name}.v1" for name in _subscribed()])
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     # Three nouns of the bulk lane have no traffic at all: silence ends it as well as the ends.
     ends, silence = set(), 0

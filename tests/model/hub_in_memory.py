@@ -39,7 +39,7 @@ SLOTS = ("one", "two")
 INPUTS = ("camera.plate_read.v1", "traffic.signal_state.v1")
 PLACES = [Place(topic, number) for topic in INPUTS for number in range(PARTITIONS)]
 BOOKS = ("state.process.ids.v1", "state.process.keyed.v1", "ledger.v1")
-LETTERS = "dead_letter.v1"
+LETTERS, UNKNOWN = "dead_letter.v1", "ops.unknown_device.v1"
 # Small batches, so that transactions span several polls and rebalances come in their middle.
 CONFIG = Config(id_key=TEST_ID_KEY, stage=StageConfig(poll_records=2, batch_records=6))
 STUCK_S = 60.0
@@ -112,6 +112,7 @@ class Oracle:
         self.task = task()
         self.output: dict[Place, list[list[tuple[str, bytes, bytes]]]] = {}
         self.states: dict[Place, list[Any]] = {}
+        self.unknown: set[bytes] = set()
         self.task.restore(Restored(Partition(*place), None) for place in PLACES)
         for place in PLACES:
             self.output[place] = []
@@ -122,7 +123,10 @@ class Oracle:
         written: list[tuple[str, bytes, bytes]] = []
 
         def produce(topic: str, value: bytes, key: bytes, *_more: Any) -> None:
-            written.append((topic, key, value))
+            if topic == UNKNOWN:
+                self.unknown.add(key)
+            else:
+                written.append((topic, key, value))
 
         self.task.handle(Partition(*place), [message], produce)
         self.output[place].append(written)
@@ -222,7 +226,7 @@ class Site:
             for subscriber in schemas.subscribers().values()
             for noun in subscriber.nouns
         ]
-        self.cluster = Cluster([*INPUTS, *BOOKS, LETTERS, *outputs])
+        self.cluster = Cluster([*INPUTS, *BOOKS, LETTERS, UNKNOWN, *outputs])
         self._visible = [*outputs, LETTERS]
         self._patch = pytest.MonkeyPatch()
         self._take_over()
@@ -305,6 +309,7 @@ class Site:
                 (self.alive(slot) or self.start(slot)).turn()
                 self.check()
             if self._all_handled():
+                assert {key for key, _ in self._unknown()} == self.oracle.unknown
                 return
         behind = {place: self.cluster.decided(GROUP, place) for place in PLACES}
         raise AssertionError(f"the stage does not get on: {behind} {self.cluster.left_open}")
@@ -335,8 +340,20 @@ class Site:
                         found[topic, entry.key].append(entry.value)
         for name in expected.keys() | found.keys():
             _compare(name, expected[name], found[name])
+        twice = [row for row, count in self._unknown().items() if count > 1]
+        assert not twice, f"one partition told an unknown device twice within the hour: {twice}"
         for worker in self.workers.values():
             self._check_state(worker)
+
+    def _unknown(self) -> Counter[tuple[bytes, str]]:
+        """Keys of the committed rows of unknown devices, with the noun that showed each."""
+        codec = RecordCodec(schemas.built(UNKNOWN), 0)
+        return Counter(
+            (entry.key, codec.decode(entry.value)["noun"])
+            for number in range(PARTITIONS)
+            for entry in self.cluster.logs[Place(UNKNOWN, number)].entries
+            if entry is not None and entry.visible
+        )
 
     def _check_state(self, worker: Worker) -> None:
         loop = worker.loop
