@@ -265,12 +265,31 @@ class Diff:
     changed: tuple[tuple[dict[str, Any], tuple[str, ...]], ...]
     """New entries with the names of the fields that differ."""
     unchanged: int
+    ended: tuple[dict[str, Any], ...] = ()
+    """Entries that were there and are not in the complete register, with their end."""
+
+    def written(self) -> list[dict[str, Any]]:
+        """All entries that an import writes."""
+        return [*self.added, *(device for device, _ in self.changed), *self.ended]
 
 
-def compare(held: Mapping[bytes, Mapping[str, Any]], new: Iterable[dict[str, Any]]) -> Diff:
-    """What is new, what differs and in which fields; refuses what contradicts the rest."""
+def compare(
+    held: Mapping[bytes, Mapping[str, Any]],
+    new: Sequence[dict[str, Any]],
+    *,
+    ends_at: datetime | None = None,
+    end_most: bool = False,
+) -> Diff:
+    """What is new, what differs and in which fields; refuses what contradicts the rest.
+
+    With `ends_at`, `new` is the complete register: entries that it does not have end then, or where
+    the next entry of the same device begins. None is deleted. More than half of the devices in
+    force end only with `end_most`: a register cut short looks just like that.
+    """
     added, changed, unchanged = [], [], 0
     merged: dict[bytes, Mapping[str, Any]] = dict(held)
+    ended = _ended(held, new, ends_at, end_most=end_most) if ends_at else {}
+    merged |= ended
     for device in new:
         key = record_key(device)
         before, merged[key] = held.get(key), device
@@ -281,7 +300,39 @@ def compare(held: Mapping[bytes, Mapping[str, Any]], new: Iterable[dict[str, Any
         else:
             unchanged += 1
     check(merged.values(), "register after the import")
-    return Diff(tuple(added), tuple(changed), unchanged)
+    return Diff(tuple(added), tuple(changed), unchanged, tuple(ended.values()))
+
+
+def _ended(
+    held: Mapping[bytes, Mapping[str, Any]],
+    new: Sequence[Mapping[str, Any]],
+    at: datetime,
+    *,
+    end_most: bool,
+) -> dict[bytes, dict[str, Any]]:
+    """The entries in force at a time that `new` does not have, ended."""
+    there = {record_key(each) for each in new}
+    starts: dict[str, list[datetime]] = {}
+    for each in new:
+        starts.setdefault(each["device_id"], []).append(each["valid_from"])
+    in_force = {
+        key: entry
+        for key, entry in held.items()
+        if entry["valid_from"] < at and (entry["valid_to"] is None or at < entry["valid_to"])
+    }
+    gone = sum(entry["device_id"] not in starts for entry in in_force.values())
+    if 2 * gone > len(in_force) and not end_most:
+        wrong = f"it lacks {gone} of the {len(in_force)} devices in force"
+        fix = "import it without --complete, or with --end-most if they are really gone"
+        raise _error(wrong, "complete register", fix)
+    found = {}
+    for key, entry in in_force.items():
+        if key not in there:
+            later = [
+                each for each in starts.get(entry["device_id"], ()) if each > entry["valid_from"]
+            ]
+            found[key] = {**entry, "valid_to": min([at, *later])}
+    return found
 
 
 def publish(config: Config, registry: Registry, devices: Iterable[Mapping[str, Any]]) -> int:

@@ -277,3 +277,61 @@ def test_a_time_zone_is_one_that_exists():
     assert device["zone"] == "Asia/Ho_Chi_Minh"
     for wrong in ("Asia/Hanoi", "+07:00", "../etc/passwd"):
         assert "is no time zone" in refusal(f"a,2025-07-01,{wrong}", head=head)
+
+
+APRIL = datetime(2026, 4, 1, tzinfo=UTC)
+
+
+def held_of(*lines):
+    return {register.record_key(each): each for each in read(*lines)}
+
+
+def ends(diff):
+    return {each["device_id"]: each["valid_to"] for each in diff.ended}
+
+
+def test_a_complete_register_ends_what_it_lacks_and_deletes_nothing():
+    held = held_of(
+        "kept,2025-07-01,,vms,1,,,,,",
+        "gone,2025-07-01,,vms,2,,,,,",
+        "planned end,2025-07-01,2027-01-01,vms,3,,,,,",
+        "over,2025-07-01,2026-01-01,vms,4,,,,,",
+        "to come,2026-06-01,,vms,5,,,,,",
+        "also kept,2025-07-01,,vms,6,,,,,",
+    )
+    new = read("kept,2025-07-01,,vms,1,,,,,", "also kept,2025-07-01,,vms,6,,,,,")
+    diff = register.compare(held, new, ends_at=APRIL)
+    assert ends(diff) == {"gone": APRIL, "planned end": APRIL}
+    assert (diff.added, diff.changed, diff.unchanged) == ((), (), 2)
+    after = {**held, **{register.record_key(each): each for each in diff.written()}}
+    assert after.keys() == held.keys()
+    assert register.compare(after, new, ends_at=APRIL).written() == []
+    assert register.compare(held, new).written() == []
+
+
+def test_an_entry_ends_where_the_next_one_of_its_device_begins():
+    held = held_of("cam-1,2025-07-01,,vms,1,,,,,")
+    moved = "cam-1,2026-01-01,,vms,1,Moved,,,,"
+    with pytest.raises(PayloadError, match="at the same time"):
+        register.compare(held, read(moved))
+    diff = register.compare(held, read(moved), ends_at=APRIL)
+    assert ends(diff) == {"cam-1": datetime(2025, 12, 31, 17, tzinfo=UTC)}
+    assert [each["name"] for each in diff.added] == ["Moved"]
+
+
+def test_a_register_that_lacks_most_devices_is_not_taken_for_complete():
+    held = held_of(*(f"cam-{number},2025-07-01,,vms,{number},,,,," for number in range(10)))
+    half = list(held.values())[:5]
+    assert len(register.compare(held, half, ends_at=APRIL).ended) == 5
+    with pytest.raises(PayloadError, match="it lacks 6 of the 10 devices in force"):
+        register.compare(held, half[:4], ends_at=APRIL)
+    assert len(register.compare(held, half[:4], ends_at=APRIL, end_most=True).ended) == 6
+
+
+def test_what_ends_makes_room_for_its_name():
+    held = held_of(*(f"cam-{number},2025-07-01,,vms,{number},,,,," for number in range(3)))
+    new = [*list(held.values())[:2], *read("heir,2026-05-01,,vms,2,,,,,")]
+    assert ends(register.compare(held, new, ends_at=APRIL)) == {"cam-2": APRIL}
+    early = [*list(held.values())[:2], *read("heir,2026-03-01,,vms,2,,,,,")]
+    with pytest.raises(PayloadError, match="vms/2 is cam-2"):
+        register.compare(held, early, ends_at=APRIL)

@@ -1,6 +1,10 @@
 """`hub device import|list`, with `unknown` from its own module."""
 
 import argparse
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 from hub.cli import device_found
 from hub.cli.common import (
@@ -12,7 +16,9 @@ from hub.cli.common import (
     json_option,
     read_input,
     table,
+    time_or_day_of,
 )
+from hub.errors import ConfigError
 
 __all__ = ["add"]
 
@@ -26,14 +32,33 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
         devices,
         "import",
         _import,
-        help_="compare a CSV, TOML or JSON file with the register, then write what differs",
+        help_="compare a file, or an API's answer, with the register, then write what differs",
         example="hub device import devices.csv --dry-run",
         description="Columns: source_id, device_ref and the fields of schemas/avro/device.avsc;\n"
         "one line per name of a device; in TOML, [[device]] tables; in JSON, a list of objects.\n"
-        "Entries that the file does not name stay.",
+        "An asset system answers a URL with that JSON, page by page; its token comes from\n"
+        "--token-file or HUB_DEVICE_API_TOKEN. What is not named stays, but for --complete.",
     )
     imported.add_argument(
-        "file", metavar="FILE", help="register: .csv, .toml, .json, .jsonl; - for CSV on stdin"
+        "file",
+        metavar="FILE|URL",
+        help="register: .csv, .toml, .json, .jsonl, - for CSV on stdin, or https://…",
+    )
+    imported.add_argument(
+        "--complete",
+        action="store_true",
+        help="it is the whole register: what it does not have ends; nothing is deleted",
+    )
+    imported.add_argument(
+        "--end", metavar="T", help="when that ends, a time or a day (default: now)"
+    )
+    imported.add_argument(
+        "--end-most", action="store_true", help="also when it lacks most of what is in force"
+    )
+    imported.add_argument("--token-file", metavar="FILE", help="bearer token for the URL")
+    imported.add_argument("--ca", metavar="FILE", help="certificates that the URL's host may have")
+    imported.add_argument(
+        "--timeout", metavar="S", type=float, default=30, help="for each answer (default: 30)"
     )
     imported.add_argument("--dry-run", action="store_true", help="only show the difference")
     json_option(imported)
@@ -47,30 +72,64 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
 def _import(arguments: argparse.Namespace) -> int:
     from hub import register
     from hub.registry import Registry
-    from hub.render import json_line
+    from hub.render import json_line, rfc3339
     from hub.tables import table as held_table
 
     config = config_of(arguments)
-    new = register.read(decoded_text(read_input(arguments.file), arguments.file), arguments.file)
+    ends_at = _end_of(arguments)
+    new = _read(arguments)
     registry = Registry(config.registry_url)
     try:
-        diff = register.compare(held_table(config, registry, register.TOPIC), new)
+        held = held_table(config, registry, register.TOPIC)
+        diff = register.compare(held, new, ends_at=ends_at, end_most=arguments.end_most)
         for device in diff.added:
             line = {"change": "added", "device_id": device["device_id"], "device": device}
             print(json_line(line) if arguments.json else f"+ {_named(device)}")
         for device, names in diff.changed:
             line = {"change": "changed", "fields": names, "device": device}
             print(json_line(line) if arguments.json else f"~ {_named(device)}: {', '.join(names)}")
+        for device in diff.ended:
+            line = {"change": "ended", "device_id": device["device_id"], "device": device}
+            until = rfc3339(device["valid_to"])
+            print(json_line(line) if arguments.json else f"- {_named(device)}: ends {until}")
         if not arguments.dry_run:
-            register.publish(
-                config, registry, [*diff.added, *(device for device, _ in diff.changed)]
-            )
+            register.publish(config, registry, diff.written())
     finally:
         registry.close()
     if not arguments.json:
         counts = f"{len(diff.added)} added, {len(diff.changed)} changed, {diff.unchanged} unchanged"
+        counts += f", {len(diff.ended)} ended" if arguments.complete else ""
         print(f"{counts}{' (nothing was written)' if arguments.dry_run else ''}")
     return 0
+
+
+def _end_of(arguments: argparse.Namespace) -> datetime | None:
+    """When what a complete register does not have ends; None for one that is not complete."""
+    if not arguments.complete:
+        if arguments.end or arguments.end_most:
+            fix = "add --complete, or leave them out"
+            raise ConfigError("--end and --end-most need --complete", where="--end", fix=fix)
+        return None
+    if arguments.end:
+        return time_or_day_of(arguments.end, option="--end")
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def _read(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """The entries of the file, or of the API."""
+    from hub import register
+    from hub.register_api import Api, is_url
+
+    if not is_url(arguments.file):
+        text = decoded_text(read_input(arguments.file), arguments.file)
+        return register.read(text, arguments.file)
+    token = os.environ.get("HUB_DEVICE_API_TOKEN", "")
+    if arguments.token_file:
+        token = decoded_text(read_input(arguments.token_file), arguments.token_file)
+    if arguments.timeout <= 0:
+        raise ConfigError("no time to wait", where="--timeout", fix="give seconds above 0")
+    ca = Path(arguments.ca) if arguments.ca else None
+    return Api(arguments.file, token.strip(), ca, arguments.timeout).read()
 
 
 def _named(device: "dict[str, object]") -> str:
