@@ -1,4 +1,4 @@
-"""`hub device import|list`, with `unknown` from its own module."""
+"""`hub device import|list`, with `unknown|discover` from their own module."""
 
 import argparse
 import os

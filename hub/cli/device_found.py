@@ -1,8 +1,19 @@
-"""`hub device unknown`: devices that the register lacks, as proposals; nothing is added."""
+"""`hub device unknown|discover`: what the register lacks, as proposals; nothing is added."""
 
 import argparse
+from dataclasses import asdict
+from datetime import UTC, datetime
 
-from hub.cli.common import Commands, command, config_of, json_option, table, time_or_day_of
+from hub.cli.common import (
+    Commands,
+    command,
+    config_of,
+    json_option,
+    name_of,
+    table,
+    time_or_day_of,
+)
+from hub.errors import ConfigError
 
 __all__ = ["add"]
 
@@ -21,6 +32,26 @@ def add(devices: "Commands[argparse.ArgumentParser]") -> None:
     unknown.add_argument("--since", metavar="T", help="rows written since then; default: all kept")
     unknown.add_argument("--toml", action="store_true", help="suggested entries, as TOML")
     json_option(unknown)
+    discover = command(
+        devices,
+        "discover",
+        _discover,
+        help_="ONVIF devices that answer in a network range",
+        example="hub device discover 192.0.2.0/28 --toml > proposed.toml",
+        description="Asks each address, twice at most, by WS-Discovery (UDP unicast).\n"
+        "Nothing is added: --toml prints entries to look at and give to `hub device import`.",
+    )
+    discover.add_argument("range", metavar="RANGE", help="network or address, as 192.0.2.0/28")
+    discover.add_argument("--port", type=int, default=3702, help="UDP port (default: 3702)")
+    discover.add_argument(
+        "--timeout", metavar="S", type=float, default=4, help="wait so long, twice (default: 4)"
+    )
+    discover.add_argument("--large", action="store_true", help="a range of more than a /20")
+    discover.add_argument(
+        "--source", metavar="ID", help="source that names devices by their addresses"
+    )
+    discover.add_argument("--toml", action="store_true", help="proposed entries, as TOML")
+    json_option(discover)
 
 
 def _unknown(arguments: argparse.Namespace) -> int:
@@ -60,4 +91,32 @@ def _unknown(arguments: argparse.Namespace) -> int:
         lines.append((*(printable(text) for text in texts), area or "-", row["registered_as"]))
     if not arguments.json:
         print(table(lines) if found else "no unknown devices")
+    return 0
+
+
+def _discover(arguments: argparse.Namespace) -> int:
+    from hub.probe import addresses_of, discover
+    from hub.proposal import toml_of
+    from hub.render import json_line
+
+    if not 0 < arguments.port < 65_536 or not 0 < arguments.timeout <= 60:
+        fix = "a port is 1 to 65535, a timeout at most 60 s"
+        raise ConfigError("out of bounds", where="--port, --timeout", fix=fix)
+    source = name_of(arguments.source, option="--source") if arguments.source else ""
+    addresses = addresses_of(arguments.range, large=arguments.large)
+    found = discover(addresses, port=arguments.port, timeout_s=arguments.timeout)
+    now = datetime.now(UTC).replace(microsecond=0)
+    if arguments.toml:
+        print(toml_of((each.remark(), each.entry(now, source)) for each in found), end="")
+        return 0
+    lines = [("address", "name", "hardware", "location", "endpoint", "services")]
+    for each in found:
+        if arguments.json:
+            print(json_line({**asdict(each), "suggested": each.entry(now, source)}))
+        services = " ".join(each.services)
+        lines.append(
+            (each.address, each.name, each.hardware, each.location, each.endpoint, services)
+        )
+    if not arguments.json:
+        print(table(lines) if found else f"nobody answers in {arguments.range}")
     return 0
