@@ -9,14 +9,16 @@ while `Yen Bai` may be either.
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from hub.areas.tables import Unit
 
-__all__ = ["Key", "Names", "key_of", "readings"]
+__all__ = ["Key", "Names", "key_of", "readings", "words_of"]
 
 _TONES = "\u0300\u0301\u0303\u0309\u0323"  # grave, acute, tilde, hook above, dot below
 _ROMAN = {"i": "1", "ii": "2", "iii": "3"}  # Mỹ Đình I, in lists of before 2025
+_CACHED_MAX = 16_384
 _STROKED = {"đ": "d", "ð": "d"}  # the Icelandic letter looks the same and is often sent
 _PREFIXES = {
     "phường": ("phường", "phuong", "p"),
@@ -49,9 +51,10 @@ class Key(NamedTuple):
         )
 
 
+@lru_cache(maxsize=_CACHED_MAX)
 def key_of(text: str) -> Key:
     """The key of a name without its kind."""
-    words = _words(text)
+    words = words_of(text)
     if words and words[-1] in _ROMAN:
         words[-1] = _ROMAN[words[-1]]
     letters: list[str] = []
@@ -74,7 +77,7 @@ def readings(text: str) -> list[tuple[str, Key]]:
 
     Without diacritics `Phuong Mai` may be a ward `Mai` or a name that begins with `Phương`.
     """
-    words = _words(text)
+    words = words_of(text)
     found = [("", key_of(text))] if words else []
     for kind, prefixes in _PREFIXES.items():
         for prefix in prefixes:
@@ -85,7 +88,8 @@ def readings(text: str) -> list[tuple[str, Key]]:
     return found
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
+    """Words and numbers of a text, composed and lower-case, without what stands between them."""
     # NFKC also folds full-width letters; a mark that composes with nothing is no word.
     composed = unicodedata.normalize("NFKC", text).casefold()
     return re.findall(r"(?:[^\W_][\u0300-\u036f]*)+", composed)
