@@ -1,4 +1,4 @@
-"""Registers as people hand them in: CSV or TOML, read cell by cell into a schema's types.
+"""Registers as people hand them in: CSV or TOML, read cell by cell into a schema's types; compared.
 
 A register is a list of entries, one line or table each; what a cell must hold says its field in
 `schemas/avro/`. Every fault is a `PayloadError` that names file, line or table, column and mend.
@@ -11,6 +11,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,6 +19,8 @@ from zoneinfo import ZoneInfo
 from hub.errors import PayloadError
 
 __all__ = [
+    "Diff",
+    "changes",
     "csv_lines",
     "empty",
     "known",
@@ -151,3 +154,33 @@ def _number(kind: type[int] | type[float], text: str, wanted: str) -> Any:
         return kind(text)
     except ValueError as error:
         raise ValueError(f"{text!r} is not {wanted}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """What an import would do to the entries that are there."""
+
+    added: tuple[dict[str, Any], ...]
+    changed: tuple[tuple[dict[str, Any], tuple[str, ...]], ...]
+    """New entries with the names of the fields that differ."""
+    unchanged: int
+    ended: tuple[dict[str, Any], ...] = ()
+    """Entries that were there and are not in a complete register, with their end."""
+
+    def written(self) -> list[dict[str, Any]]:
+        """All entries that an import writes."""
+        return [*self.added, *(entry for entry, _ in self.changed), *self.ended]
+
+
+def changes(held: Mapping[bytes, Mapping[str, Any]], new: Mapping[bytes, dict[str, Any]]) -> Diff:
+    """What is new, what differs and in which fields, by record key."""
+    added, changed, unchanged = [], [], 0
+    for key, entry in new.items():
+        before = held.get(key)
+        if before is None:
+            added.append(entry)
+        elif names := tuple(name for name in entry if entry[name] != before.get(name)):
+            changed.append((entry, names))
+        else:
+            unchanged += 1
+    return Diff(tuple(added), tuple(changed), unchanged)

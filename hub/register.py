@@ -17,14 +17,14 @@ Times are RFC 3339 with an offset, or a date (its start in Hanoi).
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import schemas
-from hub.cells import csv_lines, moment, normalised, text_of, toml_tables
+from hub.cells import Diff, changes, csv_lines, moment, normalised, text_of, toml_tables
 from hub.cells import empty as _empty
 from hub.cells import known as _known
 from hub.cells import refused as _error
@@ -257,22 +257,6 @@ def check(devices: Iterable[Mapping[str, Any]], where: str = "register") -> None
                 )
 
 
-@dataclass(frozen=True, slots=True)
-class Diff:
-    """What an import would do to the entries that are there."""
-
-    added: tuple[dict[str, Any], ...]
-    changed: tuple[tuple[dict[str, Any], tuple[str, ...]], ...]
-    """New entries with the names of the fields that differ."""
-    unchanged: int
-    ended: tuple[dict[str, Any], ...] = ()
-    """Entries that were there and are not in the complete register, with their end."""
-
-    def written(self) -> list[dict[str, Any]]:
-        """All entries that an import writes."""
-        return [*self.added, *(device for device, _ in self.changed), *self.ended]
-
-
 def compare(
     held: Mapping[bytes, Mapping[str, Any]],
     new: Sequence[dict[str, Any]],
@@ -286,21 +270,11 @@ def compare(
     the next entry of the same device begins. None is deleted. More than half of the devices in
     force end only with `end_most`: a register cut short looks just like that.
     """
-    added, changed, unchanged = [], [], 0
-    merged: dict[bytes, Mapping[str, Any]] = dict(held)
     ended = _ended(held, new, ends_at, end_most=end_most) if ends_at else {}
-    merged |= ended
-    for device in new:
-        key = record_key(device)
-        before, merged[key] = held.get(key), device
-        if before is None:
-            added.append(device)
-        elif names := tuple(name for name in device if device[name] != before.get(name)):
-            changed.append((device, names))
-        else:
-            unchanged += 1
-    check(merged.values(), "register after the import")
-    return Diff(tuple(added), tuple(changed), unchanged, tuple(ended.values()))
+    entries = {record_key(device): device for device in new}
+    diff = changes(held, entries)
+    check({**held, **ended, **entries}.values(), "register after the import")
+    return replace(diff, ended=tuple(ended.values()))
 
 
 def _ended(

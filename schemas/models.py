@@ -30,7 +30,9 @@ __all__ = [
     "LedgerCount",
     "LedgerRow",
     "Lifecycle",
+    "Location",
     "LocationCode",
+    "LocationKind",
     "MeasurementBody",
     "MessageType",
     "NamedValue",
@@ -938,6 +940,39 @@ class Device(TypedDict):
     """Lanes it watches, numbered as on the road's drawings."""
     zone: NotRequired[str]
     """Time zone its clock is set to (IANA). For people: times are read in the zone of the source, as parsing knows no register."""
+
+
+LocationKind = Literal["UNKNOWN", "ROAD", "JUNCTION", "POSITION", "MILESTONE_ROAD"]
+"""Kind of place."""
+
+
+class Location(TypedDict):
+    """One entry of the register of places, true from valid_from until valid_to."""
+
+    location_id: str
+    """The city's id of the place."""
+    valid_from: datetime
+    """Entry is true from (UTC)."""
+    valid_to: NotRequired[datetime | None]
+    """Entry is true until (UTC); null: until further notice."""
+    kind: NotRequired[LocationKind]
+    """Road, junction, camera position, or road with kilometre stones."""
+    name: NotRequired[str]
+    """Name; of a junction mostly its roads, `A - B`."""
+    aliases: NotRequired[Sequence[str]]
+    """Other names: spellings, abbreviations, the streets of a ring road."""
+    roads: NotRequired[Sequence[str]]
+    """Ids of the roads that meet at a junction, or that a position watches."""
+    junction: NotRequired[str]
+    """Id of the junction a position stands at."""
+    position_code: NotRequired[str]
+    """Number of a camera position: `VT87`."""
+    lat: NotRequired[float | None]
+    """Latitude (WGS 84)."""
+    lon: NotRequired[float | None]
+    """Longitude (WGS 84)."""
+    areas: NotRequired[Sequence[str]]
+    """Areas it lies in, as `scheme:code`."""
 
 
 ShownByEvent = bytes

@@ -54,7 +54,7 @@ def test_records_are_kept_as_long_as_the_contract_says(name, days):
 
 
 @pytest.mark.parametrize(
-    "name", ["device.v1", "route.v1", "ingest_mark.v1", "state.process.keyed.v1"]
+    "name", ["device.v1", "location.v1", "route.v1", "ingest_mark.v1", "state.process.keyed.v1"]
 )
 def test_registers_are_compacted_and_never_expire(name):
     settings = declared()[name].config

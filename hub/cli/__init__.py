@@ -53,6 +53,7 @@ COMMANDS = (
     Command("ledger", "ledger", "the balance of every stage"),
     Command("device", "device", "the device register"),
     Command("area", "area", "administrative areas by date"),
+    Command("place", "place", "roads, junctions and camera positions by date"),
     Command("plate", "plate", "what a licence plate says, and what it leaves open"),
     Command("route", "route", "the routing rules"),
     Command("bench", "bench", "measure the stages on this machine"),

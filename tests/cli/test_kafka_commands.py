@@ -1,4 +1,4 @@
-"""`topics`, `device`, `route`, `tail`, `dead` and `doctor` on a real broker and registry."""
+"""`topics`, `device`, `place`, `route`, `tail`, `dead`, `doctor` on a real broker and registry."""
 
 import json
 import uuid
@@ -81,6 +81,35 @@ def test_an_import_shows_the_difference_before_it_writes(made, capsys, tmp_path)
     assert "0 added, 0 changed, 1 unchanged" in capsys.readouterr().out
     assert main(["device", "list", "--json"]) == 0
     assert {each["device_id"]: each["name"] for each in lines(capsys)}[id_] == "Two"
+
+
+def test_places_are_compared_written_and_resolved(made, capsys, tmp_path):
+    one, two = (f"r{uuid.uuid4().hex[:8]}" for _ in range(2))
+    file = tmp_path / "places.csv"
+    file.write_text(
+        "location_id,valid_from,kind,name,roads\n"
+        f"{one},2025-07-01,road,Đường {one},\n{two},2025-07-01,road,{two},\n"
+        f"j-{one},2025-07-01,junction,{one} - {two} (VT{int(one[1:5], 16) % 10_000}),{one};{two}\n",
+        "utf-8",
+    )
+    assert main(["place", "import", str(file), "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert f"+ {one}@2025-06-30T17:00:00.000000Z road Đường {one}" in out
+    assert "3 added, 0 changed, 0 unchanged (nothing was written)" in out
+    assert main(["place", "resolve", f"{two}/{one}"]) == 1
+    capsys.readouterr()
+    assert main(["place", "import", str(file), "--json"]) == 0
+    assert [line["location_id"] for line in lines(capsys)] == [one, two, f"j-{one}"]
+    assert main(["place", "resolve", f"Ngã tư {two}/{one}", "--json"]) == 0
+    (answer,) = lines(capsys)
+    assert [each["location_id"] for each in answer["candidates"]] == [f"j-{one}"]
+    file.write_text(f"location_id,valid_from,kind,name\n{one},2025-07-01,road,{one} mới\n", "utf-8")
+    assert main(["place", "import", str(file)]) == 0
+    assert f"~ {one}@2025-06-30T17:00:00.000000Z road {one} mới: name" in capsys.readouterr().out
+    assert main(["place", "list", "--json"]) == 0
+    assert {each["location_id"]: each["name"] for each in lines(capsys)}[one] == f"{one} mới"
+    assert main(["place", "list"]) == 0
+    assert f"{one}, {two}" in capsys.readouterr().out
 
 
 def test_a_faulty_register_is_exit_code_1_and_writes_nothing(made, capsys, tmp_path):
