@@ -1,8 +1,8 @@
 """The process stage: canonical events in, subscribers' events out.
 
 Joins the pure steps of `streams` with Kafka: their state is restored and written in the
-transaction, the device register and the routing rules are followed live, refused records become
-dead letters, and devices that the register does not know are told to the operators.
+transaction, the registers of devices and places and the routing rules are followed live, refused
+records become dead letters, and devices that no register knows are told to the operators.
 """
 
 import importlib
@@ -33,7 +33,7 @@ from hub.unknown import record_key
 __all__ = ["Process"]
 
 _log = logging.getLogger("hub.process")
-_DEVICES, _ROUTES = "device.v1", "route.v1"
+_DEVICES, _ROUTES, _PLACES = "device.v1", "route.v1", "location.v1"
 _FOREVER_US = 2**62
 Decode = Callable[[bytes], dict[str, Any]]
 # A rule starts at least 60 s ahead; a worker that has not seen the rules for this long waits.
@@ -81,7 +81,11 @@ class Process:
         self._followed, self._ready = float("-inf"), False
         self._followers = [
             self._follow(config, topic, partial(ids.decode, topic), target)
-            for topic, target in ((_DEVICES, self._register), (_ROUTES, self._rules))
+            for topic, target in (
+                (_DEVICES, self._register),
+                (_ROUTES, self._rules),
+                (_PLACES, self._register.locations),
+            )
         ]
         _log.info("%d devices, %d rules", len(self._register), len(self._rules))
 

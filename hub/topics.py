@@ -333,6 +333,7 @@ def access_rules(config: Config) -> list[str]:
         _rule(config, "hub-normalise", ("Read",), topic="raw.", prefixed=True),
         _rule(config, "hub-process", ("Read", "Write"), topic="state.process.", prefixed=True),
         _rule(config, "hub-process", ("Read",), topic="device.v1"),
+        _rule(config, "hub-process", ("Read",), topic="location.v1"),
         _rule(config, "hub-process", ("Read",), topic="route.v1"),
     ]
     for noun in schemas.nouns().values():
@@ -363,6 +364,7 @@ def access_rules(config: Config) -> list[str]:
         _rule(config, "hub-replay", ("Create", *both), topic="replay.", prefixed=True),
         _rule(config, "hub-replay", ("Read",), topic="dead_letter.v1"),
         _rule(config, "hub-replay", ("Read",), topic="device.v1"),
+        _rule(config, "hub-replay", ("Read",), topic="location.v1"),
         _rule(config, "hub-replay", ("Read",), topic="route.v1"),
         _rule(config, "hub-replay", ("Write",), topic="ledger.v1"),
         _rule(config, "hub-replay", ("Describe",), group="hub.normalise.", prefixed=True),

@@ -703,6 +703,12 @@ class Place(TypedDict):
     """District until 30 June 2025."""
     resolution: NotRequired[Resolution]
     """How the areas were found."""
+    road_id: NotRequired[str]
+    """Road in the city's register of places; empty when it is not certain."""
+    junction_id: NotRequired[str]
+    """Junction in the register of places; empty when it is not certain."""
+    position_code: NotRequired[str]
+    """Number of the camera position, `VT87`, by that register or the device's own entry."""
 
 
 class RuleRef(TypedDict):

@@ -1,12 +1,13 @@
-"""Where an event happened and whose device saw it, by the dated registers of devices and areas."""
+"""Where an event happened and whose device saw it, by the dated registers of the city."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from hub.areas.resolve import Areas, areas_at
+from hub.places.resolve import Ids, Locations
 
-__all__ = ["DeviceRegister", "Entry", "place_of"]
+__all__ = ["DeviceRegister", "Entry", "ids_of", "place_of"]
 
 _FOREVER_US = 2**62
 
@@ -35,6 +36,8 @@ class DeviceRegister:
     changed: set[tuple[str, str]] = field(default_factory=set)
     areas: Areas = field(default_factory=Areas)
     """The city's units by date; with boundaries, a position decides which part of a split one."""
+    locations: Locations = field(default_factory=Locations)
+    """Roads, junctions and positions by date: what a device's `road` and `junction` mean."""
     _by_key: dict[bytes, Entry] = field(default_factory=dict)
     _by_alias: dict[tuple[str, str], list[Entry]] = field(default_factory=dict)
 
@@ -70,7 +73,8 @@ class DeviceRegister:
             for entry in self._by_alias.get((source_id, device_ref), ())
             for edge in (entry.from_us, entry.to_us)
         ]
-        return _around(at_us, (*edges, *self.areas.register.edges_us))
+        places = self.locations.span(at_us)
+        return _around(at_us, (*edges, *self.areas.register.edges_us, *places))
 
     def decrees(self, at_us: int) -> tuple[int, int]:
         """Times around `at_us` between which the city's units stay as they are."""
@@ -94,14 +98,28 @@ def _around(at_us: int, edges: Iterable[int]) -> tuple[int, int]:
     return low, high
 
 
+def ids_of(entry: Entry, at_us: int, locations: Locations) -> Ids:
+    """The road, junction and position that a device's entry names, at a time."""
+    device = entry.device
+    area = (device["area_scheme"], device["area_code"])
+    return locations.ids(device["road"], device["junction"], area, at_us)
+
+
 def place_of(
-    entry: Entry | None, device_ref: str, at_us: int, *, now_us: int | None, areas: Areas
+    entry: Entry | None,
+    device_ref: str,
+    at_us: int,
+    *,
+    now_us: int | None,
+    areas: Areas,
+    locations: Locations | None = None,
 ) -> dict[str, Any]:
     """The record `Place` of an event: from the register, or saying that it knows no such device.
 
     `at_us` is when it happened, `now_us` when the hub wrote it (None: by the newest decree): the
     area is told in the units of both times. An area that is in no list of units is kept as the
-    register has it, with the resolution UNKNOWN.
+    register has it, with the resolution UNKNOWN. `locations` tells which road and junction the
+    entry names; what it leaves open stays empty.
     """
     if entry is None:
         return {"resolution": "UNREGISTERED"} if device_ref else {}
@@ -118,6 +136,7 @@ def place_of(
     then, now, resolution = areas_at(
         area["scheme"], area["code"], at_us, point, now_us=now_us, areas=areas
     )
+    ids = ids_of(entry, at_us, locations) if locations is not None else Ids()
     if not then and area["code"]:
         then = [area]
     return {
@@ -133,4 +152,7 @@ def place_of(
         "areas_now": now,
         "legacy_district": device["legacy_district"],
         "resolution": resolution,
+        "road_id": ids.road,
+        "junction_id": ids.junction,
+        "position_code": ids.position,
     }

@@ -84,9 +84,9 @@ class Planner:
     encode: Mapping[str, Callable[[Any], bytes]]
     views: Mapping[str, View]
 
-    def revision(self) -> int:
+    def revision(self) -> tuple[int, int]:
         """Changes whenever any plan made earlier may be wrong, but for changes of the register."""
-        return self.rules.revision
+        return self.rules.revision, self.register.locations.revision
 
     def plan(self, header: Mapping[str, Any], noun: str, appended_us: int) -> Plan:
         """The plan of an event with this header, appended at that time."""
@@ -97,7 +97,14 @@ class Planner:
         device = entry.device if entry else {}
         choice = self.rules.choose(facts_of(header, noun, device), appended_us)
         place = self.encode["place"](
-            place_of(entry, device_ref, at_us, now_us=appended_us, areas=self.register.areas)
+            place_of(
+                entry,
+                device_ref,
+                at_us,
+                now_us=appended_us,
+                areas=self.register.areas,
+                locations=self.register.locations,
+            )
         )
         decreed_us, until_us = self.register.decrees(appended_us)
         targets = tuple(

@@ -71,17 +71,19 @@ class Outcome:
 
 @dataclass
 class Registers:
-    """Devices and rules with the times at which they were entered."""
+    """Devices, places and rules with the times at which they were entered."""
 
     logs: Logs
     ids: SchemaIds
     _devices: list[tuple[datetime, bytes, Any]] = field(init=False)
     _rules: list[tuple[datetime, bytes, Any]] = field(init=False)
+    _places: list[tuple[datetime, bytes, Any]] = field(init=False)
     _areas: Areas = field(init=False)
 
     def __post_init__(self) -> None:
         self._devices = self._read("device.v1")
         self._rules = self._read("route.v1")
+        self._places = self._read("location.v1")
         self._areas = of_site(self.logs.config.data)
 
     def as_of(self, at: datetime | None) -> Registered:
@@ -91,6 +93,8 @@ class Registers:
         rules: dict[bytes, Rule] = {}
         for key, entry, span in _entered(self._devices, at):
             register.put(key, entry, *span)
+        for key, entry, span in _entered(self._places, at):
+            register.locations.put(key, entry, *span)
         for key, entry, span in _entered(self._rules, at):
             book.put(key, entry, *span)
             rules.pop(key, None)

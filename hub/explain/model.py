@@ -121,6 +121,11 @@ class PlaceStep:
     """When that entry was written to the register."""
     resolution: str = ""
     areas: list[str] = field(default_factory=list)
+    road_id: str = ""
+    junction_id: str = ""
+    position_code: str = ""
+    notes: list[str] = field(default_factory=list)
+    """Why the road or the junction that the entry names has no id."""
 
 
 @dataclass(slots=True)

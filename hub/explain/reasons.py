@@ -174,8 +174,15 @@ def place_step(
     """What the registers answer for an event's device at its time, and the device's whole entry."""
     ref, at_us = header["device_ref"], place_time(header)
     entry = registered.register.find(header["source_id"], ref, at_us) if ref else None
-    place = importlib.import_module("streams.place").place_of(
-        entry, ref, at_us, now_us=appended_us, areas=registered.register.areas
+    places = importlib.import_module("streams.place")
+    locations = registered.register.locations
+    place = places.place_of(
+        entry,
+        ref,
+        at_us,
+        now_us=appended_us,
+        areas=registered.register.areas,
+        locations=locations,
     )
     step = PlaceStep(device_ref=ref, resolution=place.get("resolution", "UNKNOWN"))
     if entry is None:
@@ -184,4 +191,7 @@ def place_step(
     step.valid_from = from_micros(entry.from_us)
     step.entered_at = registered.entered.get((step.device_id, entry.from_us))
     step.areas = [f"{each['scheme']}:{each['code']}" for each in place["areas_then"]]
+    step.road_id, step.junction_id = place["road_id"], place["junction_id"]
+    step.position_code = place["position_code"]
+    step.notes = list(places.ids_of(entry, at_us, locations).notes)
     return step, entry.device

@@ -129,6 +129,11 @@ def _place(way: Way) -> Iterator[str]:
         yield _step("place", "", f"{place.device_id} {place.name}: {place.resolution}{areas}")
         entered = f", entered {_at(place.entered_at)}" if place.entered_at else ""
         yield _more(f"register entry valid from {_at(place.valid_from)}{entered}")
+        ids = (place.road_id, place.junction_id, place.position_code)
+        named = zip(("road", "junction", "position"), ids, strict=True)
+        if any(ids):
+            yield _more(", ".join(f"{what} {id_}" for what, id_ in named if id_))
+        yield from map(_more, place.notes)
     if way.dropped_by:
         yield _step("rules", "", f"dropped by {', '.join(way.dropped_by)}")
 

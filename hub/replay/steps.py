@@ -52,7 +52,11 @@ class Steps:
         place = importlib.import_module("streams.place")
         self._devices = place.DeviceRegister(areas=of_site(config.data))
         self._rules = importlib.import_module("streams.route").RuleBook()
-        for topic, target in (("device.v1", self._devices), ("route.v1", self._rules)):
+        for topic, target in (
+            ("device.v1", self._devices),
+            ("location.v1", self._devices.locations),
+            ("route.v1", self._rules),
+        ):
             for key, entry in table(config, registry, topic).items():
                 until = entry["valid_to"]
                 to_us = _FOREVER_US if until is None else micros(until)

@@ -152,6 +152,24 @@ def test_a_device_is_told_with_its_entry_and_the_time_it_was_entered():
     assert (step.device_id, step.resolution, device) == ("", "UNREGISTERED", {})
 
 
+def test_road_and_junction_are_told_with_their_ids_or_why_they_have_none():
+    register = DeviceRegister()
+    named = {**DEVICE, "road": "Đường Láng", "junction": "A - B (VT7)"}
+    register.put(b"k", named, 0, 2**62)
+    road = {
+        "location_id": "lang", "kind": "ROAD", "name": "Láng", "aliases": [], "roads": [],
+        "junction": "", "position_code": "", "areas": [],
+    }  # fmt: skip
+    register.locations.put(b"lang", road, 0, 2**62)
+    step, _ = place_step(HEADER, Registered(register, None, [], {}), AT_US)
+    assert (step.road_id, step.junction_id, step.position_code) == ("lang", "", "VT7")
+    note = "junction 'A - B (VT7)' is not in the register of places then"
+    assert step.notes == [note]
+    told = text(Explanation({"id": str(ID)}, ways=[Way(event_id=ID.bytes, place=step)]))
+    assert "              road lang, position VT7" in told.splitlines()
+    assert f"              {note}" in told.splitlines()
+
+
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [(0.0354, "35 ms"), (4.24, "4.2 s"), (90, "90 s"), (600, "10 min"), (3600, "1 h"),

@@ -1,10 +1,12 @@
 """The register of places as operators hand it in."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from place_facts import HEAD, LINES
 
+import hub
 import schemas
 from hub.codec import RecordCodec
 from hub.errors import PayloadError
@@ -186,6 +188,16 @@ def test_wrong_toml_is_named_by_table_and_key(text, what):
     with pytest.raises(PayloadError) as caught:
         register.read(text, "places.toml")
     assert what in str(caught.value)
+
+
+def test_the_example_for_operators_is_a_register():
+    ops = (Path(hub.__file__).parents[1] / "ops" / "README.md").read_text("utf-8")
+    chapter = ops.partition("## The register of places")[2]
+    example = chapter.partition("```toml\n")[2].partition("```")[0]
+    entries = register.read(example, "places.toml")
+    register.check(entries, "places.toml")
+    assert [entry["kind"] for entry in entries] == ["ROAD", "ROAD", "JUNCTION"]
+    assert entries[2]["position_code"] == "VT12"
 
 
 def test_an_entry_twice_in_a_file_is_refused():
