@@ -182,6 +182,25 @@ class Areas:
             found = self._cached[key] = self._at(scheme, code, then, target, point)
         return found
 
+    def told_in(
+        self,
+        codes: Iterable[str],
+        point: Point | None = None,
+        *,
+        from_scheme: str,
+        to_scheme: str,
+    ) -> tuple[Unit, ...]:
+        """What the units with these codes in one scheme are in another, by code.
+
+        Several where it is open; none when a code is not in the scheme. Raises `ConfigError` for a
+        scheme that is not in the register.
+        """
+        for each in (from_scheme, to_scheme):
+            self._known(each)
+        units = [self.register.unit(from_scheme, code) for code in codes]
+        known = [unit for unit in units if unit is not None]
+        return self._map(known, to_scheme, point).units if len(known) == len(units) else ()
+
     def _at(
         self, scheme: str, code: str, then: Scheme, now: Scheme, point: Point | None
     ) -> tuple[Mapped, Mapped]:

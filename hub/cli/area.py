@@ -1,4 +1,4 @@
-"""`hub area resolve|import`."""
+"""`hub area resolve|import|statistics`."""
 
 import argparse
 import re
@@ -9,6 +9,7 @@ from hub.cli.common import (
     Commands,
     command,
     config_of,
+    decoded_text,
     group,
     json_option,
     read_input,
@@ -19,6 +20,7 @@ from hub.errors import ConfigError
 
 if TYPE_CHECKING:
     from hub.areas.resolve import Answer, Areas, Mapped, Point
+    from hub.areas.statistics import Tally
     from hub.areas.tables import Register, Unit
 
 __all__ = ["add", "point_of"]
@@ -69,6 +71,26 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
     )
     imported.add_argument("--scheme", metavar="S", help="scheme of the codes (default: the newest)")
     json_option(imported)
+    _add_statistics(areas)
+
+
+def _add_statistics(areas: "Commands[argparse.ArgumentParser]") -> None:
+    statistics = command(
+        areas,
+        "statistics",
+        _statistics,
+        help_="counts by the areas of one time in those of another, with the same total",
+        example="hub area statistics june.csv --from nso-2024 --to nso-2025-07",
+        description="CSV with the columns code and count, lon and lat where known; a name is\n"
+        "for people. What may belong to several areas is a sum of its own, never shared out.\n"
+        "Exit code 1 when a code is not in the list it was counted by.",
+    )
+    statistics.add_argument("file", metavar="FILE", help="CSV; - for standard input")
+    statistics.add_argument(
+        "--from", dest="from_", metavar="S", required=True, help="scheme of the codes"
+    )
+    statistics.add_argument("--to", metavar="S", help="scheme of the answer (default: the newest)")
+    json_option(statistics)
 
 
 def _resolve(arguments: argparse.Namespace) -> int:
@@ -246,3 +268,54 @@ def _import(arguments: argparse.Namespace) -> int:
             f"{len(checked.problems)} problems; {where}"
         )
     return 0 if written else 1
+
+
+def _statistics(arguments: argparse.Namespace) -> int:
+    from hub.areas import statistics
+    from hub.areas.resolve import Areas, no_boundaries
+    from hub.areas.site import of_site
+
+    text = decoded_text(read_input(arguments.file), arguments.file)
+    rows = statistics.read(text, arguments.file)
+    areas = Areas()
+    if any(row.point is not None for row in rows):
+        areas = of_site(config_of(arguments).data)
+        if areas.places is None:
+            # Never answered as if no points had been given.
+            raise no_boundaries()
+    to = arguments.to or areas.register.newest.name
+    tally = statistics.told_in(rows, areas, from_scheme=arguments.from_, to_scheme=to)
+    _print_tally(tally, from_=arguments.from_, as_json=arguments.json)
+    return 1 if tally.unknown else 0
+
+
+def _print_tally(tally: "Tally", *, from_: str, as_json: bool) -> None:
+    from hub.render import json_line
+
+    unknown = sum(tally.unknown.values())
+    open_ = tally.total - tally.sure - unknown
+    if as_json:
+        for units, count in tally.counts.items():
+            areas = [{"code": unit.code, "name": unit.name, "kind": unit.kind} for unit in units]
+            sure = "exact" if len(units) == 1 else "ambiguous"
+            line = {"scheme": tally.scheme, "areas": areas, "count": count, "resolution": sure}
+            print(json_line(line))
+        for code, count in tally.unknown.items():
+            line = {"scheme": from_, "code": code, "count": count, "resolution": "unknown"}
+            print(json_line(line))
+        sums = {"total": tally.total, "exact": tally.sure, "ambiguous": open_, "unknown": unknown}
+        print(json_line(sums))
+        return
+    rows = []
+    for unit in sorted({each for units in tally.counts for each in units}, key=lambda u: u.code):
+        least, most = tally.of(unit)
+        more = f"to {most:,}" if most > least else ""
+        rows.append((unit.code, unit.full_name, f"{least:,}", more))
+    print(table(rows) or "nothing is counted")
+    for units, count in tally.counts.items():
+        if len(units) > 1:
+            names = " or ".join(f"{unit.code} {unit.full_name}" for unit in units)
+            print(f"open: {count:,} in {names}")
+    for code, count in tally.unknown.items():
+        print(f"unknown: {count:,} under {code}, which is not in {from_}")
+    print(f"total: {tally.total:,} = {tally.sure:,} sure + {open_:,} open + {unknown:,} unknown")
