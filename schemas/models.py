@@ -1068,13 +1068,21 @@ class Route(TypedDict):
     purposes: NotRequired[Sequence[str]]
     """Purposes of the device; empty: all."""
     areas: NotRequired[Sequence[str]]
-    """Area codes `scheme:code`; empty: all."""
+    """Areas `scheme:code`, of a ward, a commune or a district, in any list of units; empty: all."""
     subscriber: str
     """Subscriber that gets it."""
     recipients: NotRequired[Sequence[str]]
-    """Agency codes it is meant for; `{owner}` stands for the device's owner, `{area}` for its ward."""
+    """Whom it is meant for: agency codes, and roles where no code is published (`ward-police:{area}`). `{owner}` stands for the device's owner, `{area}` for its ward of now, each one that comes into question."""
     drop: NotRequired[bool]
     """True: matching events are dropped by rule, and counted."""
+    statuses: NotRequired[Sequence[str]]
+    """Statuses; empty: LIVE. What is not LIVE goes to `ops` alone, so only a rule to `ops` may name others."""
+    junctions: NotRequired[Sequence[str]]
+    """Junctions by name, roads in any order; empty: all."""
+    hours: NotRequired[Sequence[str]]
+    """Hours of the day in Hanoi at which the event happened, `22:00-05:00`; empty: all."""
+    weekdays: NotRequired[Sequence[str]]
+    """Days on which these hours begin, `MON` to `SUN`; empty: all."""
 
 
 class IdBucket(TypedDict):

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import schemas
 from hub.codec import micros
-from streams.place import DeviceRegister, place_of
+from streams.place import DeviceRegister, Entry, place_of
 from streams.route import Facts, RuleBook, Target
 from streams.view import View
+from streams.within import wards_of, within
 
-__all__ = ["Delivery", "Plan", "Planner", "facts_of", "place_time"]
+__all__ = ["Delivery", "Found", "Plan", "Planner", "look_up", "place_time"]
 
 
 @dataclass(slots=True)
@@ -41,8 +42,8 @@ class Delivery:
 class Plan:
     """Targets of events of one device, kind, status and severity.
 
-    Holds for events of `low_us <= t < high_us` (the register's answer) that were appended at
-    `from_us <= t < to_us` (the rules', and the city's units then).
+    Holds for events of `low_us <= t < high_us` (the register's answer, and the hours that rules ask
+    for) that were appended at `from_us <= t < to_us` (the rules', and the city's units then).
     """
 
     low_us: int
@@ -60,18 +61,41 @@ def place_time(header: Mapping[str, Any]) -> int:
     return micros(observed)
 
 
-def facts_of(header: Mapping[str, Any], noun: str, device: Mapping[str, Any]) -> Facts:
-    """What rules may ask of an event; `device` is the register's entry, empty for none."""
-    area = f"{device['area_scheme']}:{device['area_code']}" if device.get("area_code") else ""
-    return Facts(
+class Found(NamedTuple):
+    """What the registers say of an event, and what rules may ask of it."""
+
+    entry: Entry | None
+    place: Mapping[str, Any]
+    facts: Facts
+
+
+def look_up(
+    header: Mapping[str, Any], noun: str, register: DeviceRegister, appended_us: int
+) -> Found:
+    """Asks the registers about an event with this header, appended at that time."""
+    at_us, ref = place_time(header), header["device_ref"]
+    entry = register.find(header["source_id"], ref, at_us) if ref else None
+    place = place_of(
+        entry,
+        ref,
+        at_us,
+        now_us=appended_us,
+        areas=register.areas,
+        locations=register.locations,
+    )
+    facts = Facts(
         noun=noun,
         kind=header["kind"],
         severity=header["severity"],
-        live=header["status"] == "LIVE",
-        owner=device.get("owner_agency", ""),
-        purpose=device.get("purpose", ""),
-        areas=(area,) if area else (),
+        status=header["status"],
+        owner=place.get("owner_agency", ""),
+        purpose=place.get("purpose", ""),
+        junction=place.get("junction", ""),
+        areas=within(entry.device if entry else {}, place, register.areas),
+        wards=wards_of(place),
+        happened_us=at_us,
     )
+    return Found(entry, place, facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +114,11 @@ class Planner:
 
     def plan(self, header: Mapping[str, Any], noun: str, appended_us: int) -> Plan:
         """The plan of an event with this header, appended at that time."""
-        at_us = place_time(header)
-        source, device_ref = header["source_id"], header["device_ref"]
-        entry = self.register.find(source, device_ref, at_us) if device_ref else None
-        low_us, high_us = self.register.span(source, device_ref, at_us)
-        device = entry.device if entry else {}
-        choice = self.rules.choose(facts_of(header, noun, device), appended_us)
-        place = self.encode["place"](
-            place_of(
-                entry,
-                device_ref,
-                at_us,
-                now_us=appended_us,
-                areas=self.register.areas,
-                locations=self.register.locations,
-            )
+        found = look_up(header, noun, self.register, appended_us)
+        choice = self.rules.choose(found.facts, appended_us)
+        place = self.encode["place"](found.place)
+        low_us, high_us = self.register.span(
+            header["source_id"], header["device_ref"], found.facts.happened_us
         )
         decreed_us, until_us = self.register.decrees(appended_us)
         targets = tuple(
@@ -113,6 +127,7 @@ class Planner:
             if noun in schemas.subscribers()[target.subscriber].nouns
         )
         from_us, to_us = max(choice.from_us, decreed_us), min(choice.to_us, until_us)
+        low_us, high_us = max(low_us, choice.low_us), min(high_us, choice.high_us)
         return Plan(low_us, high_us, from_us, to_us, targets)
 
     def _delivery(self, subscriber: str, noun: str, place: bytes, target: Target) -> Delivery:

@@ -8,6 +8,7 @@ from hub.codec import RecordCodec
 from hub.errors import PayloadError
 from streams.route import Facts, RuleBook
 
+TO = 'to = { subscriber = "police", recipients = ["%s"] }'
 NOW = datetime(2026, 3, 1, 1, 15, tzinfo=UTC)
 
 
@@ -32,7 +33,7 @@ def test_the_shipped_rules_bring_every_noun_to_whom_it_concerns():
     reached = {
         noun: {
             target.subscriber
-            for target in book.choose(Facts(noun, "", "", live=True, owner="police"), 1).targets
+            for target in book.choose(Facts(noun, "", "", owner="police"), 1).targets
         }
         for noun in schemas.nouns()
     }
@@ -51,10 +52,23 @@ def test_the_shipped_rules_bring_every_noun_to_whom_it_concerns():
 
 
 def test_a_rule_has_every_field_of_the_schema():
-    (route,) = read(rule('nouns = ["alert"]\nkinds = ["weather.*"]\nareas = ["nso-2025-07:00008"]'))
+    asks = (
+        'nouns = ["alert"]\nkinds = ["weather.*"]\nareas = ["nso-2025-07:00008", "nso-2024:001"]\n'
+        'hours = ["22:00-05:00"]\nweekdays = ["FRI"]\njunctions = ["A - B"]\nstatuses = ["LIVE"]\n'
+    )
+    (route,) = read(rule(asks, to=TO % "ward-police:{area}"))
     assert set(route) == {field["name"] for field in schemas.source("route")["fields"]}
     codec = RecordCodec(schemas.built("route.v1"), 1)
     assert codec.decode(codec.encode(route)) == route
+
+
+def test_an_area_of_a_list_of_the_site_s_own_is_no_error():
+    assert read(rule('areas = ["cadastre:X1"]'))[0]["areas"] == ["cadastre:X1"]
+
+
+def test_a_rule_to_the_operators_may_ask_for_a_status():
+    (route,) = read(rule('statuses = ["EXERCISE"]', to='to = { subscriber = "ops" }'))
+    assert route["statuses"] == ["EXERCISE"]
 
 
 def test_a_date_is_its_start_in_hanoi():
@@ -62,30 +76,53 @@ def test_a_date_is_its_start_in_hanoi():
 
 
 @pytest.mark.parametrize(
-    ("text", "what"),
+    ("text", "what", "where"),
     [
-        (rule('nouns = ["plate"]'), "unknown noun 'plate'"),
-        (rule('nouns = ["signal_state"]'), "unknown noun of police 'signal_state'"),
-        (rule('severity = ["SEVERE"]'), "did you mean severities?"),
-        (rule('severities = ["BAD"]'), "unknown severity 'BAD'"),
-        (rule('kinds = ["a b"]'), "is no kind"),
-        (rule('areas = ["00008"]'), "is no area"),
-        (rule('nouns = "alert"'), "must be a list"),
-        (rule(to='to = { subscriber = "polise" }'), "did you mean police?"),
-        (rule(to='to = { subscriber = "police", recipients = ["{ward}"] }'), "unknown recipient"),
-        (rule(to='to = "police"'), "must name a subscriber"),
-        (rule(to=""), "exactly one of"),
-        (rule("drop = true"), "exactly one of"),
-        (rule(id_="a b"), "id is missing or no name"),
-        (rule(start="2026-03-02T00:00:00"), "valid_from"),
-        (rule("valid_to = 2026-03-01"), "ends before"),
+        (rule('nouns = ["plate"]'), "unknown noun 'plate'", "line 11, nouns"),
+        (rule('nouns = ["signal_state"]'), "unknown noun of police", "line 11, nouns"),
+        (rule('severity = ["SEVERE"]'), "did you mean severities?", "line 11, severity"),
+        (rule('severities = ["BAD"]'), "unknown severity 'BAD'", "line 11, severities"),
+        (rule('kinds = ["a b"]'), "is no kind", "line 11, kinds"),
+        (rule('areas = ["00008"]'), "is no area", "line 11, areas"),
+        (rule('areas = ["nso-2025-07:00013"]'), "did you mean nso-2024:00013?", "line 11, areas"),
+        (rule('areas = ["nso-2025-07:99999"]'), "no unit 99999", "line 11, areas"),
+        (rule('nouns = "alert"'), "must be a list", "line 11, nouns"),
+        (rule('hours = ["22-5"]'), "write 22:00-05:00", "line 11, hours"),
+        (rule('hours = ["25:00-26:00"]'), "are no hours", "line 11, hours"),
+        (rule('hours = ["08:00-08:00"]'), "write 00:00-24:00 for", "line 11, hours"),
+        (rule('weekdays = ["SAN"]'), "did you mean SUN?", "line 11, weekdays"),
+        (rule('statuses = ["LIFE"]'), "did you mean LIVE?", "line 11, statuses"),
+        (rule('statuses = ["LIVE", "TEST"]'), "goes to ops only", "line 11, statuses"),
+        (rule('drop = true\nstatuses = ["TEST"]', to=""), "goes to ops only", "line 12, statuses"),
+        (rule(to='to = { subscriber = "polise" }'), "did you mean police?", "line 12, to.subscr"),
+        (rule(to=TO % "{ward}"), "unknown part of a recipient", "line 12, to.recipients"),
+        (rule(to=TO % "ward:{area"), "unknown part of a recipient '{'", "line 12, to.recipients"),
+        (rule(to=TO % "duty "), "is no recipient", "line 12, to.recipients"),
+        (rule(to=TO % 'x", "x'), "'x' is there twice", "line 12, to.recipients"),
+        (rule(to='to = "police"'), "must name a subscriber", "line 12, to"),
+        (rule(to=""), "exactly one of", "line 8, drop"),
+        (rule("drop = true"), "exactly one of", "line 11, drop"),
+        (rule(id_="a b"), "id is missing or no name", "line 9, id"),
+        (rule(start="2026-03-02T00:00:00"), "is no time", "line 10, valid_from"),
+        (rule("valid_to = 2026-03-01"), "ends before", "line 11, valid_to"),
     ],
 )
-def test_what_is_wrong_is_named_with_line_and_rule(text, what):
+def test_what_is_wrong_is_named_with_line_key_and_rule(text, what, where):
     with pytest.raises(PayloadError) as caught:
         read(rule(id_="fine"), "\n# a comment\n", text)
     assert what in str(caught.value)
-    assert "rules.toml line 8" in str(caught.value)
+    assert f"rules.toml {where}" in str(caught.value)
+    assert "(rule 'a" in str(caught.value)
+    assert caught.value.fix
+
+
+def test_rules_written_in_one_line_are_named_by_their_number():
+    one = '{id = "a", valid_from = 2026-03-02, drop = true}'
+    other = '{id = "b", valid_from = 2026-03-02, nouns = ["x"], drop = true}'
+    with pytest.raises(PayloadError, match="rules rule 2, nouns"):
+        routes.read_toml(f"rule = [{one}, {other}]")
+    with pytest.raises(PayloadError, match="a rule is a table"):
+        routes.read_toml("rule = [1]")
 
 
 def test_a_file_without_rules_or_with_broken_toml_is_refused():

@@ -1,7 +1,7 @@
 """`hub route load|diff|test|explain|list`."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -78,13 +78,16 @@ def _facts(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--owner", default="", help="agency that owns the device")
     parser.add_argument("--purpose", default="", help="what the device is for")
     parser.add_argument("--area", default="", help="the device's, as nso-2025-07:00008")
+    parser.add_argument("--district", default="", help="the device's until June 2025")
+    parser.add_argument("--junction", default="", help="the device's, as `Road A - Road B`")
     parser.add_argument("--at", help="when the hub wrote the canonical record (default: now)")
+    parser.add_argument("--happened", help="when it happened (default: the same)")
     parser.add_argument("--file", help="rules to ask in place of those in force")
     json_option(parser)
 
 
 def _load(arguments: argparse.Namespace) -> int:
-    from hub import routes
+    from hub import register, routes
     from hub.registry import Registry
     from hub.tables import table as held_table
 
@@ -93,10 +96,11 @@ def _load(arguments: argparse.Namespace) -> int:
     registry = Registry(config.registry_url)
     try:
         held = held_table(config, registry, routes.TOPIC)
+        devices = held_table(config, registry, register.TOPIC).values()
         different = [route for route in new if held.get(routes.record_key(route)) != route]
         if not arguments.now:
             routes.check_ahead(held, new, datetime.now(UTC))
-        _show_doubts(_together(held, new), refuse=True)
+        _show_doubts(_together(held, new), devices, refuse=True)
         for route in different:
             sign = "~" if routes.record_key(route) in held else "+"
             print(f"{sign} {routes.record_key(route).decode()}: {route['text']}")
@@ -115,8 +119,8 @@ def _read(file: str) -> list[dict[str, Any]]:
     return routes.read_toml(decoded_text(read_input(file), file), file)
 
 
-def _held(arguments: argparse.Namespace) -> Mapping[bytes, dict[str, Any]]:
-    """The rules on `route.v1`."""
+def _held(arguments: argparse.Namespace, topic: str = "") -> Mapping[bytes, dict[str, Any]]:
+    """The rules on `route.v1`, or the entries of another register."""
     from hub import routes
     from hub.registry import Registry
     from hub.tables import table as held_table
@@ -124,7 +128,7 @@ def _held(arguments: argparse.Namespace) -> Mapping[bytes, dict[str, Any]]:
     config = config_of(arguments)
     registry = Registry(config.registry_url)
     try:
-        return held_table(config, registry, routes.TOPIC)
+        return held_table(config, registry, topic or routes.TOPIC)
     finally:
         registry.close()
 
@@ -138,12 +142,14 @@ def _together(
     return list((dict(held) | {routes.record_key(route): route for route in new}).values())
 
 
-def _show_doubts(known: Sequence[dict[str, Any]], *, refuse: bool) -> None:
+def _show_doubts(
+    known: Sequence[dict[str, Any]], devices: Iterable[dict[str, Any]], *, refuse: bool
+) -> None:
     """Print what is doubtful in a set of rules; `PayloadError` for what must not be loaded."""
     from hub.errors import PayloadError
     from hub.route_checks import doubts
 
-    for doubt in doubts(known, datetime.now(UTC)):
+    for doubt in doubts(known, datetime.now(UTC), devices):
         if doubt.wrong and refuse:
             fix = "`hub route diff` shows the whole set"
             raise PayloadError(doubt.text, code="route", path=f"rule {doubt.rule!r}", fix=fix)
@@ -151,7 +157,7 @@ def _show_doubts(known: Sequence[dict[str, Any]], *, refuse: bool) -> None:
 
 
 def _diff(arguments: argparse.Namespace) -> int:
-    from hub import routes
+    from hub import register, routes
     from hub.route_checks import changes
 
     config = config_of(arguments)
@@ -169,7 +175,8 @@ def _diff(arguments: argparse.Namespace) -> int:
     named = {routes.record_key(route) for route in new}
     for key in sorted(set(held) - named):
         print(f"= {key.decode()} stays: the file does not name it")
-    _show_doubts(_together(held, new), refuse=False)
+    devices = _held(arguments, register.TOPIC).values()
+    _show_doubts(_together(held, new), devices, refuse=False)
     print(f"{different} differ, {len(new) - different} unchanged")
     return 0
 
@@ -194,7 +201,7 @@ def _explain(arguments: argparse.Namespace) -> int:
     from hub.render import json_line
 
     choice, facts, known = _choose(arguments)
-    at_us = micros(_time(arguments))
+    at_us = micros(_time(arguments, "at"))
     for rule in known:
         holds = chooses(rule, facts, at_us)
         reason = "" if holds else mismatch(rule, facts, at_us)
@@ -225,8 +232,12 @@ def _print_targets(arguments: argparse.Namespace, choice: Any) -> None:
         print("→ nobody")
 
 
-def _time(arguments: argparse.Namespace) -> datetime:
-    return time_or_day_of(arguments.at, option="--at") if arguments.at else datetime.now(UTC)
+def _time(arguments: argparse.Namespace, option: str) -> datetime:
+    """The time that an option gives, else that of `--at`, else now."""
+    for name in (option, "at"):
+        if text := getattr(arguments, name):
+            return time_or_day_of(text, option=f"--{name}")
+    return datetime.now(UTC)
 
 
 def _choose(arguments: argparse.Namespace) -> tuple[Any, Any, list[Any]]:
@@ -235,17 +246,24 @@ def _choose(arguments: argparse.Namespace) -> tuple[Any, Any, list[Any]]:
     from hub.explain.reasons import choice_of, facts_from, rules_of
 
     given = _read(arguments.file) if arguments.file else list(_held(arguments).values())
+    at = _time(arguments, "at")
     facts = facts_from(
         noun=arguments.noun,
         kind=arguments.kind,
         severity=arguments.severity,
         status=arguments.status,
-        owner=arguments.owner,
-        purpose=arguments.purpose,
-        area=arguments.area,
+        device={
+            "owner_agency": arguments.owner,
+            "purpose": arguments.purpose,
+            "area": arguments.area,
+            "legacy_district": arguments.district,
+            "junction": arguments.junction,
+        },
+        happened=_time(arguments, "happened"),
+        appended=at,
     )
     known = rules_of(given)
-    return choice_of(known, facts, micros(_time(arguments))), facts, known
+    return choice_of(known, facts, micros(at)), facts, known
 
 
 def _list(arguments: argparse.Namespace) -> int:

@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import schemas
+from hub.areas.resolve import Areas
 from hub.codec import from_micros, micros
 from hub.errors import ConfigError
 from hub.explain.model import PlaceStep
+from hub.hours import day_and_clock
 from hub.render import rfc3339
 
 __all__ = [
@@ -19,7 +21,6 @@ __all__ = [
     "chooses",
     "dropping",
     "facts_from",
-    "facts_of",
     "mismatch",
     "place_step",
     "place_time",
@@ -27,15 +28,22 @@ __all__ = [
     "why_not",
 ]
 
-# What a rule may ask for, and what of the facts it is held against.
-_ASKS = {
-    "kinds": "kind",
-    "severities": "severity",
-    "owners": "owner",
-    "purposes": "purpose",
-    "areas": "areas",
-}
+# What a rule may ask for; hours and weekdays are one question.
+_ASKS = (
+    "nouns",
+    "kinds",
+    "severities",
+    "statuses",
+    "owners",
+    "purposes",
+    "areas",
+    "junctions",
+    "hours",
+)
+_ASKED = "asked"
+_FOREVER_US = 2**62
 _SHOWN_RULES = 3
+_SHOWN_AREAS = 6
 
 
 class Rule(NamedTuple):
@@ -69,16 +77,21 @@ def place_time(header: Mapping[str, Any]) -> int:
     return at_us
 
 
-def facts_of(header: Mapping[str, Any], noun: str, device: Mapping[str, Any]) -> Any:
-    """What the rules may ask of an event, as the planner asks it."""
-    # Found by name: the engine does not depend on what it runs.
-    return importlib.import_module("streams.plan").facts_of(header, noun, device)
-
-
 def facts_from(
-    *, noun: str, kind: str, severity: str, status: str, owner: str, purpose: str, area: str
+    *,
+    noun: str,
+    kind: str,
+    severity: str,
+    status: str,
+    device: Mapping[str, str],
+    happened: datetime,
+    appended: datetime,
 ) -> Any:
-    """`streams.route.Facts` of an event that need not exist; `ConfigError` for unknown names."""
+    """`streams.route.Facts` of an event that need not exist, as the planner would have them.
+
+    `device` are fields of its entry in the register: owner_agency, purpose, junction, area
+    (`scheme:code`), legacy_district. `ConfigError` for unknown names.
+    """
     enums = {field["name"]: field["type"] for field in schemas.source("header")["fields"]}
     for name, value, known in (
         ("noun", noun, list(schemas.nouns())),
@@ -88,12 +101,48 @@ def facts_from(
         if value not in known:
             fix = f"use one of {', '.join(known)}"
             raise ConfigError(f"unknown {name} {value!r}", where=f"--{name}", fix=fix)
-    scheme, _, code = area.partition(":")
-    if area and not (scheme and code):
+    scheme, _, code = device.get("area", "").partition(":")
+    if (scheme or code) and not (scheme and code):
+        area = device["area"]
         raise ConfigError(f"{area!r} is no area", where="--area", fix="write nso-2025-07:00008")
-    header = {"kind": kind, "severity": severity, "status": status}
-    device = {"owner_agency": owner, "purpose": purpose, "area_scheme": scheme, "area_code": code}
-    return facts_of(header, noun, device)
+    areas = Areas()
+    if code and areas.register.index(scheme) >= 0 and not areas.register.unit(scheme, code):
+        fix = f"see `hub area resolve --code {code}`"
+        raise ConfigError(f"{scheme} has no unit {code}", where="--area", fix=fix)
+    district = device.get("legacy_district", "")
+    if district and not areas.resolve(district=district).meant:
+        fix = "write its name or its code of three digits"
+        raise ConfigError(f"there was no district {district!r}", where="--district", fix=fix)
+    register = importlib.import_module("streams.place").DeviceRegister(areas=areas)
+    texts = {field["name"]: "" for field in schemas.source("device")["fields"]}
+    entry = {
+        **texts,
+        **{name: value for name, value in device.items() if name != "area"},
+        "aliases": [{"source_id": _ASKED, "device_ref": _ASKED}],
+        "lane": None,
+        "lat": None,
+        "lon": None,
+        "area_scheme": scheme,
+        "area_code": code,
+    }
+    register.put(b"", entry, -_FOREVER_US, _FOREVER_US)
+    header = {
+        "kind": kind,
+        "severity": severity,
+        "status": status,
+        "source_id": _ASKED,
+        "device_ref": _ASKED,
+        "observed_at": happened,
+        "time_quality": "DEVICE",
+    }
+    return _look_up(header, noun, register, micros(appended)).facts
+
+
+def _look_up(header: Mapping[str, Any], noun: str, register: Any, appended_us: int) -> Any:
+    """`streams.plan.Found`, as the planner finds it."""
+    # Found by name: the engine does not depend on what it runs.
+    plan = importlib.import_module("streams.plan")
+    return plan.look_up(header, noun, register, appended_us)
 
 
 def rules_of(routes: Iterable[Mapping[str, Any]]) -> list[Rule]:
@@ -102,7 +151,7 @@ def rules_of(routes: Iterable[Mapping[str, Any]]) -> list[Rule]:
         Rule(
             route,
             micros(route["valid_from"]),
-            micros(route["valid_to"]) if route["valid_to"] else 2**62,
+            micros(route["valid_to"]) if route["valid_to"] else _FOREVER_US,
         )
         for route in sorted(routes, key=lambda each: (each["rule_id"], each["valid_from"]))
     ]
@@ -151,47 +200,59 @@ def mismatch(rule: Rule, facts: Any, at_us: int) -> str:
     if at_us >= rule.to_us:
         return f"{rule.record['rule_id']} ended {rfc3339(from_micros(rule.to_us))}"
     wants = []
-    for ask, fact in _ASKS.items():
-        asked_alone = {**rule.record, **{name: [] for name in _ASKS}, ask: rule.record[ask]}
-        if not chooses(rule._replace(record=asked_alone), facts, at_us):
-            has = getattr(facts, fact)
-            shown = (", ".join(has) if isinstance(has, tuple) else has) or "none"
-            wants.append(f"{ask} {', '.join(rule.record[ask])} (it has {shown})")
-    return f"{rule.record['rule_id']} wants {' and '.join(wants) or 'another noun'}"
+    live = replace(facts, status="LIVE")
+    for ask in _ASKS:
+        asks = _ask(rule.record, ask)
+        alone = {**rule.record, **dict.fromkeys((*_ASKS, "weekdays"), ()), **asks}
+        if not _matches(alone, facts if ask == "statuses" else live):
+            wanted = ", ".join(text for texts in asks.values() for text in texts) or "LIVE"
+            wants.append(f"{ask} {wanted} (it has {_has(ask, facts)})")
+    return f"{rule.record['rule_id']} wants {' and '.join(wants)}"
+
+
+def _ask(record: Mapping[str, Any], ask: str) -> dict[str, Any]:
+    """What a rule asks for of one thing, as its fields."""
+    names = ("weekdays", "hours") if ask == "hours" else (ask,)
+    return {name: record.get(name, ()) for name in names}
+
+
+def _has(ask: str, facts: Any) -> str:
+    """What an event has of what a rule asks for."""
+    if ask == "hours":
+        return f"{day_and_clock(facts.happened_us)} in Hanoi"
+    if ask == "areas":
+        names = dict.fromkeys(name for each in facts.areas for one in each for name in sorted(one))
+        shown, more = list(names)[:_SHOWN_AREAS], len(names) - _SHOWN_AREAS
+        return (", ".join(shown) or "none") + (f" and {more} more" if more > 0 else "")
+    fact = {"severities": "severity", "statuses": "status"}
+    return getattr(facts, fact.get(ask, ask.removesuffix("s"))) or "none"
 
 
 def chooses(rule: Rule, facts: Any, at_us: int) -> bool:
     """Whether the rule alone would choose the event, by the very code that routes."""
-    book = importlib.import_module("streams.route").RuleBook()
-    chooses = {**rule.record, "drop": False, "subscriber": rule.record["subscriber"] or "nobody"}
-    book.put(b"", chooses, rule.from_us, rule.to_us)
-    return bool(book.choose(replace(facts, live=True), at_us).targets)
+    return rule.from_us <= at_us < rule.to_us and _matches(rule.record, facts)
+
+
+def _matches(record: Mapping[str, Any], facts: Any) -> bool:
+    found: bool = importlib.import_module("streams.route").matches(record, facts)
+    return found
 
 
 def place_step(
-    header: Mapping[str, Any], registered: Registered, appended_us: int
-) -> tuple[PlaceStep, Mapping[str, Any]]:
-    """What the registers answer for an event's device at its time, and the device's whole entry."""
-    ref, at_us = header["device_ref"], place_time(header)
-    entry = registered.register.find(header["source_id"], ref, at_us) if ref else None
-    places = importlib.import_module("streams.place")
-    locations = registered.register.locations
-    place = places.place_of(
-        entry,
-        ref,
-        at_us,
-        now_us=appended_us,
-        areas=registered.register.areas,
-        locations=locations,
-    )
-    step = PlaceStep(device_ref=ref, resolution=place.get("resolution", "UNKNOWN"))
-    if entry is None:
-        return step, {}
-    step.device_id, step.name = place["device_id"], place["name"]
-    step.valid_from = from_micros(entry.from_us)
-    step.entered_at = registered.entered.get((step.device_id, entry.from_us))
-    step.areas = [f"{each['scheme']}:{each['code']}" for each in place["areas_then"]]
-    step.road_id, step.junction_id = place["road_id"], place["junction_id"]
-    step.position_code = place["position_code"]
-    step.notes = list(places.ids_of(entry, at_us, locations).notes)
-    return step, entry.device
+    header: Mapping[str, Any], noun: str, registered: Registered, appended_us: int
+) -> tuple[PlaceStep, Any]:
+    """What the registers answer for an event's device at its time, and the `Facts` for rules."""
+    found = _look_up(header, noun, registered.register, appended_us)
+    entry, place = found.entry, found.place
+    step = PlaceStep(device_ref=header["device_ref"], resolution=place.get("resolution", "UNKNOWN"))
+    if entry is not None:
+        step.device_id, step.name = place["device_id"], place["name"]
+        step.valid_from = from_micros(entry.from_us)
+        step.entered_at = registered.entered.get((step.device_id, entry.from_us))
+        step.areas = [f"{each['scheme']}:{each['code']}" for each in place["areas_then"]]
+        step.road_id, step.junction_id = place["road_id"], place["junction_id"]
+        step.position_code = place["position_code"]
+        places = importlib.import_module("streams.place")
+        ids = places.ids_of(entry, found.facts.happened_us, registered.register.locations)
+        step.notes = list(ids.notes)
+    return step, found.facts

@@ -20,7 +20,7 @@ from hub.explain.model import (
     spot_of,
 )
 from hub.explain.parsed import Payloads
-from hub.explain.reasons import dropping, facts_of, place_step, why_not
+from hub.explain.reasons import dropping, place_step, why_not
 from hub.explain.told import because
 from hub.registry import Registry
 from hub.render import rfc3339
@@ -171,8 +171,8 @@ class Ways:
         if judged.outcome.outcome not in ("delivered", "dropped") and not arrival.delivered:
             # Process asks neither register nor rules for these, or not for what they say.
             return
-        way.place, device = place_step(header, judged.registered, appended_us)
-        facts = facts_of(header, arrival.noun.name, device)
+        noun = arrival.noun.name
+        way.place, facts = place_step(header, noun, judged.registered, appended_us)
         way.dropped_by = [rule.named() for rule in dropping(rules, facts, appended_us)]
         for subscriber in schemas.subscribers():
             topic = schemas.subscriber_topic(subscriber, arrival.noun.name)

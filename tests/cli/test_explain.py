@@ -26,7 +26,7 @@ from hub.explain.model import (
     Way,
     as_object,
 )
-from hub.explain.reasons import Registered, Rule, dropping, facts_of, place_step, why_not
+from hub.explain.reasons import Registered, Rule, dropping, place_step, why_not
 from hub.explain.text import text
 from hub.explain.told import duration
 from hub.render import json_line
@@ -101,7 +101,19 @@ def rule(subscriber, *, from_=AT_US - 1, to=2**62, drop=False, id_="r1", **asks)
     return Rule({**given, **{name: [] for name in lists}, **asks}, from_, to)
 
 
-FACTS = facts_of(HEADER, "plate_read", DEVICE)
+def registered():
+    """The register with one device, and when its entry was written."""
+    register = DeviceRegister()
+    register.put(b"k", DEVICE, AT_US - 10, 2**62)
+    entered = {("hn-0007", AT_US - 10): AT - timedelta(days=3)}
+    return Registered(register, None, [], entered)
+
+
+def facts_of(header, noun="plate_read"):
+    return place_step(header, noun, registered(), AT_US)[1]
+
+
+FACTS = facts_of(HEADER)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +127,7 @@ FACTS = facts_of(HEADER, "plate_read", DEVICE)
         (
             "police",
             [rule("police", severities=["SEVERE"], owners=["csgt"], areas=["nso-2025-07:00070"])],
-            "SEVERE (it has INFO) and areas nso-2025-07:00070 (it has nso-2025-07:00004)",
+            "SEVERE (it has INFO) and areas nso-2025-07:00070 (it has nso-2025-07:00004,",
         ),
         ("police", [rule("police"), rule("", drop=True, id_="night")], "dropped by rule night"),
     ],
@@ -125,9 +137,9 @@ def test_who_did_not_get_an_event_is_told_why(subscriber, rules, why):
 
 
 def test_views_and_status_come_before_the_rules():
-    health = facts_of(HEADER, "health", {})
+    health = facts_of(HEADER, "health")
     assert why_not("police", [rule("police")], health, "LIVE", AT_US) == "its view has no health"
-    test = facts_of({**HEADER, "status": "TEST"}, "plate_read", {})
+    test = facts_of({**HEADER, "status": "TEST"})
     told = why_not("police", [rule("police")], test, "TEST", AT_US)
     assert told == "status TEST is not LIVE: it goes to ops only"
 
@@ -139,17 +151,12 @@ def test_a_rule_that_drops_is_found_when_it_matches():
 
 
 def test_a_device_is_told_with_its_entry_and_the_time_it_was_entered():
-    register = DeviceRegister()
-    register.put(b"k", DEVICE, AT_US - 10, 2**62)
-    entered = {("hn-0007", AT_US - 10): AT - timedelta(days=3)}
-    step, device = place_step(HEADER, Registered(register, None, [], entered), AT_US)
+    step, facts = place_step(HEADER, "plate_read", registered(), AT_US)
     assert (step.device_id, step.resolution) == ("hn-0007", "EXACT")
     assert step.entered_at == AT - timedelta(days=3)
-    assert device is DEVICE
-    step, device = place_step(
-        {**HEADER, "device_ref": "x"}, Registered(register, None, [], {}), AT_US
-    )
-    assert (step.device_id, step.resolution, device) == ("", "UNREGISTERED", {})
+    assert facts.wards == ("nso-2025-07:00004",)
+    step, facts = place_step({**HEADER, "device_ref": "x"}, "plate_read", registered(), AT_US)
+    assert (step.device_id, step.resolution, facts.areas) == ("", "UNREGISTERED", ())
 
 
 def test_road_and_junction_are_told_with_their_ids_or_why_they_have_none():
@@ -161,7 +168,7 @@ def test_road_and_junction_are_told_with_their_ids_or_why_they_have_none():
         "junction": "", "position_code": "", "areas": [],
     }  # fmt: skip
     register.locations.put(b"lang", road, 0, 2**62)
-    step, _ = place_step(HEADER, Registered(register, None, [], {}), AT_US)
+    step, _ = place_step(HEADER, "plate_read", Registered(register, None, [], {}), AT_US)
     assert (step.road_id, step.junction_id, step.position_code) == ("lang", "", "VT7")
     note = "junction 'A - B (VT7)' is not in the register of places then"
     assert step.notes == [note]

@@ -74,6 +74,84 @@ def test_every_rule_says_why_it_does_not_match(rules, capsys):
     assert "not-ours wants owners defence (it has none)" in told
 
 
+ASKS = """\
+[[rule]]
+id = "night"
+text = "At night in Ba Đình and at one junction"
+valid_from = 2026-01-01
+nouns = ["detection"]
+areas = ["nso-2024:001"]
+junctions = ["Trần Duy Hưng - Hoàng Minh Giám"]
+hours = ["22:00-05:00"]
+weekdays = ["FRI"]
+to = { subscriber = "police", recipients = ["ward-police:{area}"] }
+
+[[rule]]
+id = "drills"
+text = "Exercises concern the drill desk"
+valid_from = 2026-01-01
+statuses = ["EXERCISE"]
+to = { subscriber = "ops", recipients = ["drill-desk"] }
+"""
+PLACE = ["--area", "nso-2024:00013", "--junction", "hoang minh giam/tran duy hung"]
+
+
+@pytest.fixture
+def asks(tmp_path):
+    path = tmp_path / "asks.toml"
+    path.write_text(ASKS)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("happened", "found"),
+    [
+        ("2026-03-06T21:59:59+07:00", ""),
+        ("2026-03-06T22:00:00+07:00", "police"),
+        ("2026-03-07T04:59:59+07:00", "police"),
+        ("2026-03-07T05:00:00+07:00", ""),
+        ("2026-03-06T02:00:00+07:00", ""),
+    ],
+)
+def test_hours_are_asked_of_the_time_at_which_it_happened(asks, capsys, happened, found):
+    at = ["--happened", happened, "--at", "2026-03-07T12:00:00+07:00"]
+    assert ask("test", asks, *PLACE, *at, "--expect", found) == 0
+    assert "ward-police:nso-2025-07:00004" in capsys.readouterr().out or not found
+
+
+def test_every_question_says_what_the_event_has_instead(asks, capsys):
+    other = ["--area", "nso-2025-07:00565", "--junction", "X - Y"]
+    at = ["--happened", "2026-03-07T12:00:00+07:00"]
+    assert ask("explain", asks, *other, *at) == 0
+    told = capsys.readouterr().out
+    assert "areas nso-2024:001 (it has nso-2025-07:00565" in told
+    assert "junctions Trần Duy Hưng - Hoàng Minh Giám (it has X - Y)" in told
+    assert "hours FRI, 22:00-05:00 (it has SAT 12:00 in Hanoi)" in told
+    assert "drills wants statuses EXERCISE (it has LIVE)" in told
+
+
+def test_a_district_of_before_can_be_told(asks, capsys):
+    ward = ["--area", "nso-2025-07:00097", "--happened", "2026-03-06T23:00:00+07:00"]
+    place = [*ward, "--junction", PLACE[3], "--district"]
+    assert ask("test", asks, *place, "Ba Đình", "--expect", "police") == 0
+    assert ask("test", asks, *place, "Hoàn Kiếm", "--expect", "") == 0
+
+
+def test_a_rule_for_a_status_names_recipients_and_the_others_want_what_is_live(asks, capsys):
+    assert ask("explain", asks, *PLACE, "--status", "EXERCISE") == 0
+    told = capsys.readouterr().out
+    assert "→ ops by not-live, drills, for drill-desk" in told
+    assert "statuses LIVE (it has EXERCISE)" in told
+
+
+def test_a_rule_for_another_noun_says_no_more_than_that(asks, capsys):
+    facts = ["--noun", "alert", "--kind", "alert.met", "--status", "TEST"]
+    assert main(["route", "explain", "--file", str(SHIPPED), *facts]) == 0
+    told = capsys.readouterr().out
+    assert "· plates-police wants nouns plate_read (it has alert) and statuses LIVE" in told
+    assert "· situations-alerts-police wants statuses LIVE (it has TEST)\n" in told
+
+
 def test_what_a_rule_drops_goes_to_nobody(rules, capsys):
     assert ask("explain", rules, "--owner", "defence") == 0
     told = capsys.readouterr().out
@@ -93,7 +171,10 @@ def test_exercises_go_to_the_operators_alone(rules, capsys):
         (["--severity", "BAD"], "unknown severity 'BAD'"),
         (["--status", "REAL"], "unknown status 'REAL'"),
         (["--area", "00008"], "'00008' is no area"),
+        (["--area", "nso-2025-07:00013"], "nso-2025-07 has no unit 00013"),
+        (["--district", "Chelsea"], "there was no district 'Chelsea'"),
         (["--at", "yesterday"], "is no time"),
+        (["--happened", "yesterday"], "--happened"),
     ],
 )
 def test_a_wrong_fact_is_exit_code_2_and_named(rules, capsys, wrong, told):

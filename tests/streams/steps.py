@@ -58,12 +58,13 @@ class Steps:
     versions: Mapping[bytes, Mapping[str, bytes]] | None = None
     delivered: list[tuple[str, bytes, bytes]] = field(default_factory=list)
     refused: list[RecordError] = field(default_factory=list)
+    register: DeviceRegister = field(default_factory=DeviceRegister)
 
     def __post_init__(self) -> None:
         self.process = Process(
             lane="bulk",
             slot="tests",
-            register=DeviceRegister(),
+            register=self.register,
             rules=everyone() if self.rules is None else self.rules,
             frames=self.frames,
             recode=self.recode,

@@ -137,7 +137,7 @@ def test_a_device_that_is_not_registered_is_told_so():
 
 def facts(**more) -> Facts:
     return Facts(**{"noun": "plate_read", "kind": "vehicle.passage", "severity": "INFO",
-                    "live": True, **more})  # fmt: skip
+                    **more})  # fmt: skip
 
 
 def rule(id_: str, subscriber: str = "police", *, drop: bool = False, **more) -> dict:
@@ -192,15 +192,15 @@ def test_a_drop_ends_it_and_a_removed_rule_is_gone():
 def test_what_is_not_live_goes_to_the_operators_alone_whatever_the_rules_say():
     book = RuleBook()
     book.put(b"a", rule("a"), 0, FOREVER)
-    assert book.choose(facts(live=False), 5).targets == (Target("ops", (("not-live", 0),), ()),)
-    assert RuleBook().choose(facts(live=False), 5).targets[0].subscriber == "ops"
+    assert book.choose(facts(status="TEST"), 5).targets == (Target("ops", (("not-live", 0),), ()),)
+    assert RuleBook().choose(facts(status="TEST"), 5).targets[0].subscriber == "ops"
 
 
 def test_recipients_of_all_matching_rules_are_named_once_and_in_order():
     book = RuleBook()
     book.put(b"a", rule("a", recipients=("x", "{owner}", "{area}")), 0, FOREVER)
     book.put(b"b", rule("b", recipients=("y", "x")), 1, FOREVER)
-    (target,) = book.choose(facts(owner="H26.CA", areas=("nso-2025-07:00070",)), 5).targets
+    (target,) = book.choose(facts(owner="H26.CA", wards=("nso-2025-07:00070",)), 5).targets
     assert target.recipients == ("x", "H26.CA", "nso-2025-07:00070", "y")
     assert target.rules == (("a", 0), ("b", 1))
     (target,) = book.choose(facts(), 5).targets
@@ -224,7 +224,7 @@ def test_recipients_of_all_matching_rules_are_named_once_and_in_order():
 def test_every_condition_of_a_rule_must_hold(more, matches):
     book = RuleBook()
     book.put(b"a", rule("a", **more), 0, FOREVER)
-    found = chosen(book, 5, owner="H26.CA", areas=("nso-2025-07:2",))
+    found = chosen(book, 5, owner="H26.CA", areas=((frozenset(("nso-2025-07:2",)),),))
     assert found == (["police"] if matches else [])
 
 

@@ -23,10 +23,6 @@ class Site(Steps):
         self.rows = []
         self.numbers = iter(range(1, 10_000))
 
-    @property
-    def register(self):
-        return self.process._unknown.register
-
     def show(self, noun="plate_read", device="cam 1", *, at_ms=START_MS, broken=False, **more):
         """An event of a device; the rows that it gives."""
         number = next(self.numbers)
