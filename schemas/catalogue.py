@@ -36,6 +36,11 @@ example is in the project's README.
   force when the hub wrote it. All 126 codes of today were another territory's before July 2025: a
   code means nothing without its `scheme`. `AMBIGUOUS` lists every candidate; count such events
   apart, and sums over the reform add up.
+- `routing.rules` are the rules by which you got an event, `routing.recipients` whom within your
+  organisation it is meant for: agency codes, and roles where no code is published. The police of a
+  ward are `ward-police:<scheme>:<code>`, as in `ward-police:nso-2025-07:00004`, by the wards in
+  force when the hub wrote the event; where it is not certain which ward, each that comes into
+  question is named. A topic for each ward or agency there is not.
 """
 
 

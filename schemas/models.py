@@ -726,7 +726,7 @@ class Routing(TypedDict):
     rules: NotRequired[Sequence[RuleRef]]
     """Rules that matched."""
     recipients: NotRequired[Sequence[str]]
-    """Agency codes the event is meant for."""
+    """Whom it is meant for: agency codes, and roles where no code is published (`ward-police:nso-2025-07:00004`)."""
     lane: NotRequired[str]
     """Lane that carried it: `bulk`, `urgent`."""
 

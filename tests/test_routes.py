@@ -71,6 +71,24 @@ def test_a_rule_to_the_operators_may_ask_for_a_status():
     assert route["statuses"] == ["EXERCISE"]
 
 
+def test_the_shipped_rules_name_the_police_of_the_ward_for_urban_order():
+    book = RuleBook()
+    for each in routes.read_toml(routes.SHIPPED.read_text("utf-8")):
+        book.put(routes.record_key(each), each, 0, 2**62)
+    ward = "nso-2025-07:00004"
+
+    def meant(noun, kind):
+        event = Facts(noun, kind, "", owner="H26.X", wards=(ward,))
+        return {each.subscriber: {*each.recipients} for each in book.choose(event, 1).targets}
+
+    police = {"police", f"ward-police:{ward}"}
+    assert meant("violation", "order.pavement_trade") == {"police": police}
+    assert meant("violation", "vehicle.violation") == {"police": {"police"}}
+    assert meant("detection", "order.litter") == {"police": police, "htmoc": {"htmoc"}}
+    assert meant("detection", "camera.parking")["police"] == {"police"}
+    assert meant("health", "device.health") == {"ops": {"H26.X"}}
+
+
 def test_a_date_is_its_start_in_hanoi():
     assert read(rule(start="2026-03-02"))[0]["valid_from"] == datetime(2026, 3, 1, 17, tzinfo=UTC)
 
