@@ -9,14 +9,14 @@ transaction, it waits until it is told to.
 import json
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
 import clients
 import pytest
 from clients import Killed, Life, Message
-from cluster import PARTITIONS, Cluster, Entry, Place
+from cluster import PARTITIONS, Cluster, Log, Place
 
 import hub.engine.lag
 import hub.engine.loop
@@ -40,6 +40,7 @@ INPUTS = ("camera.plate_read.v1", "traffic.signal_state.v1")
 PLACES = [Place(topic, number) for topic in INPUTS for number in range(PARTITIONS)]
 BOOKS = ("state.process.ids.v1", "state.process.keyed.v1", "ledger.v1")
 LETTERS, UNKNOWN = "dead_letter.v1", "ops.unknown_device.v1"
+REGISTERS = ("device.v1", "location.v1", "route.v1")
 # Small batches, so that transactions span several polls and rebalances come in their middle.
 CONFIG = Config(id_key=TEST_ID_KEY, stage=StageConfig(poll_records=2, batch_records=6))
 STUCK_S = 60.0
@@ -66,24 +67,24 @@ VERSIONS._ids = IDS
 
 
 @cache
-def rules() -> list[tuple[bytes, bytes]]:
-    codec = RecordCodec(schemas.built("route.v1"), IDS.current("route.v1"))
-    shipped = routes.read_toml(routes.SHIPPED.read_text("utf-8"))
-    return [(routes.record_key(rule), codec.encode(rule)) for rule in shipped]
+def shipped() -> list[Mapping[str, Any]]:
+    return routes.read_toml(routes.SHIPPED.read_text("utf-8"))
 
 
 class Follower:
-    """A register that never changes: the shipped rules, and no devices."""
+    """A register on the cluster in memory: what is there at first, and what comes."""
 
-    def __init__(self, _kafka: Any, topic: str, apply: Callable[[Any], None]) -> None:
-        for key, value in rules() if topic == "route.v1" else ():
-            apply(Message(Place(topic, 0), 0, Entry(key, value, [], 0, None)))
+    def __init__(self, cluster: Cluster, topic: str, apply: Callable[[Any], None]) -> None:
+        self._place, self._apply, self._next = Place(topic, 0), apply, 0
+        self._log = cluster.logs.get(self._place, Log())
 
     def catch_up(self) -> None:
-        """All of it is there."""
+        self.poll()
 
     def poll(self) -> None:
-        """Nothing comes."""
+        for offset, entry in self._log.read(self._next):
+            self._apply(Message(self._place, offset, entry))
+            self._next = offset + 1
 
     def behind_s(self) -> float:
         return 0.0
@@ -117,6 +118,11 @@ class Oracle:
         for place in PLACES:
             self.output[place] = []
             self.states[place] = [said(self.task, place)]
+
+    def follow(self) -> None:
+        """Hear of everything that came to the registers."""
+        for each in self.task._followers:
+            each.poll()
 
     def take(self, message: Message) -> None:
         place = Place(message.topic(), message.partition())
@@ -226,11 +232,13 @@ class Site:
             for subscriber in schemas.subscribers().values()
             for noun in subscriber.nouns
         ]
-        self.cluster = Cluster([*INPUTS, *BOOKS, LETTERS, UNKNOWN, *outputs])
+        self.cluster = Cluster([*INPUTS, *BOOKS, LETTERS, UNKNOWN, *REGISTERS, *outputs])
+        self._rules = RecordCodec(schemas.built("route.v1"), IDS.current("route.v1"))
         self._visible = [*outputs, LETTERS]
         self._patch = pytest.MonkeyPatch()
         self._take_over()
         self.oracle = Oracle()
+        self.load(shipped())
         self.workers: dict[str, Worker] = {}
 
     def close(self) -> None:
@@ -255,15 +263,22 @@ class Site:
         put(hub.kafka.transaction, "Producer", lambda named: client(clients.Producer, named))
         put(hub.kafka.clients, "producer", lambda *_, **__: clients.PlainProducer(cluster))
         put(hub.engine.state, "read_all", read_all)
-        put(hub.engine.state, "reader", lambda _kafka: Follower(_kafka, "", print))
+        put(hub.engine.state, "reader", lambda _kafka: Follower(cluster, "", print))
         put(hub.engine.state, "offsets_at", lambda _client, _topic, numbers, _ms: {numbers[0]: 0})
-        put(hub.process, "Follower", Follower)
+        put(hub.process, "Follower", lambda _kafka, *more: Follower(cluster, *more))
         for module in (hub.engine.loop, hub.engine.state):
             put(module, "passing", passing)
         for name in ("engine.loop", "engine.lag", "engine.state", "kafka.transaction", "process"):
             put(f"hub.{name}.time", cluster.clock)
 
     # What happens
+
+    def load(self, rules: Iterable[Mapping[str, Any]]) -> None:
+        """Rules come to `route.v1`; workers hear of them when they next look."""
+        for rule in rules:
+            entry = self.cluster.entry(routes.record_key(rule), self._rules.encode(rule), ())
+            self.cluster.logs[Place("route.v1", 0)].append(entry)
+        self.oracle.follow()
 
     def feed(self, topic: str, key: bytes, value: bytes, headers: Any = ()) -> None:
         """A record of the stage before, committed at once."""
