@@ -133,7 +133,7 @@ class Cut(NamedTuple):
 
 def restricted_fields() -> tuple[str, ...]:
     """Names of the fields of `restricted`, in the order of `Cut.present`."""
-    return tuple(field["name"] for field in schemas.source("restricted")["fields"])
+    return schemas.restricted_fields()
 
 
 class RecordCodec:

@@ -58,9 +58,11 @@ class Process:
         route = importlib.import_module("streams.route")
         self._register = place.DeviceRegister(areas=of_site(config.data))
         self._rules = route.RuleBook()
+        self._key = config.site_key()
         self._steps = steps.Process(
             lane=lane,
             slot=slot,
+            key=self._key,
             register=self._register,
             rules=self._rules,
             frames=versions.frames,
@@ -68,7 +70,6 @@ class Process:
             reader=versions.reader,
             nouns=config.nouns(),
         )
-        self._key = config.site_key()
         self._letters = RecordCodec(schemas.built(DEAD_LETTERS), ids.current(DEAD_LETTERS))
         self._unknown = RecordCodec(schemas.built(UNKNOWN_DEVICES), ids.current(UNKNOWN_DEVICES))
         self._books = Books(

@@ -129,7 +129,9 @@ def _subscriber(config: Config) -> Iterable[TopicSpec]:
                 partitions=_partitions(config, topic, "subscriber"),
                 replication=config.kafka.replication_factor,
                 config=_settings(config, retention_days=subscriber.retention_days),
-                personal_data="restricted.plate" not in subscriber.withhold,
+                personal_data=any(
+                    right.fields for right in subscriber.rights if noun in right.nouns
+                ),
                 versions=_versions(topic),
                 readers=(f"{subscriber.title} ({subscriber.id})",),
             )

@@ -2,7 +2,7 @@
 
 `avro/` holds what people write; `built/` the self-contained schema of every topic, composed by
 `schemas.generate`; `released/<n>/` what was ever released. `topics.toml` declares the topics,
-`views.toml` who reads them.
+`views.toml` who reads them, and by which rights.
 """
 
 import json
@@ -13,11 +13,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from schemas.rights import PSEUDONYM, Right, rights_of
+
 __all__ = [
     "HERE",
     "MergeSpec",
     "NounSpec",
     "OwnTopic",
+    "Right",
     "Schema",
     "SubscriberSpec",
     "built",
@@ -26,6 +29,7 @@ __all__ = [
     "released",
     "released_in",
     "releases",
+    "restricted_fields",
     "source",
     "subscriber_topic",
     "subscribers",
@@ -65,13 +69,14 @@ class NounSpec:
 
 @dataclass(frozen=True, slots=True)
 class SubscriberSpec:
-    """Who reads `<id>.<noun>.v1`, and which fields its view withholds."""
+    """Who reads `<id>.<noun>.v1`, and by which rights."""
 
     id: str
     title: str
     retention_days: int
     nouns: tuple[str, ...]
-    withhold: tuple[str, ...]
+    rights: tuple[Right, ...]
+    """Of all dates, by id and start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +120,15 @@ def nouns() -> Mapping[str, NounSpec]:
 
 @cache
 def subscribers() -> Mapping[str, SubscriberSpec]:
-    """Every subscriber by id."""
+    """Every subscriber by id; `ValueError` names a right that can't be one."""
+    given = {*(f"restricted.{name}" for name in restricted_fields()), PSEUDONYM}
     return {
         name: SubscriberSpec(
             id=name,
             title=fields["title"],
             retention_days=fields["retention_days"],
             nouns=tuple(fields["nouns"]),
-            withhold=tuple(fields["withhold"]),
+            rights=rights_of(name, fields.get("right", ()), nouns=fields["nouns"], fields=given),
         )
         for name, fields in _declared("views.toml").items()
     }
@@ -152,6 +158,12 @@ def subscriber_topic(subscriber: str, noun: str) -> str:
 def source(name: str) -> Any:
     """A schema as people write it: `avro/<name>.avsc` (a record, or a list of records)."""
     return json.loads((HERE / "avro" / f"{name}.avsc").read_text("utf-8"))
+
+
+@cache
+def restricted_fields() -> tuple[str, ...]:
+    """Names of the fields of `restricted`, in their order, which is contract."""
+    return tuple(field["name"] for field in source("restricted")["fields"])
 
 
 @cache

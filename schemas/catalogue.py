@@ -1,7 +1,8 @@
 """Writes `README.md`: what a subscriber reads before the first line of code."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime, time
 from typing import Any
 
 import schemas
@@ -29,7 +30,14 @@ example is in the project's README.
   `reports` says how many reports they stand for.
 - `subject_id` is what the event speaks of, the same for all its updates, its end and its cancel.
 - `restricted` holds personal data. `view.withheld` lists what the source gave and your view keeps
-  back; null and not listed means the source gave none.
+  back, with the right that would open it; null and not listed means the source gave none.
+- What you get follows from rights, listed below with purpose and legal basis, and from nothing
+  else. A right holds by the time at which the hub wrote the canonical record; no schema depends on
+  its date.
+- `view.pseudonym` stands for a plate in views that may not know it. It is the same for one vehicle
+  within one view and one month in Hanoi. **Pseudonyms of two views or two months do not join;
+  events do, by `event_id`.** A pseudonym is personal data still: whoever has the hub's key can
+  compute it for any plate.
 - Times are UTC, microseconds; `time_quality` says how far `observed_at` can be trusted.
 - `status` other than `LIVE` goes to the `ops.*` topics only.
 - `place.areas_then` are the wards or communes in force when it happened, `place.areas_now` those in
@@ -54,15 +62,34 @@ def catalogue(everything: dict[str, schemas.Schema]) -> str:
 def _subscribers() -> Iterator[str]:
     yield "## Topics of the subscribers\n"
     for subscriber in schemas.subscribers().values():
-        kept = ", ".join(f"`{field}`" for field in subscriber.withhold) or "nothing"
         yield f"### {subscriber.title} (`{subscriber.id}.*`)\n"
-        yield f"Kept {subscriber.retention_days} days; the view withholds {kept}.\n"
+        yield f"Kept {subscriber.retention_days} days. What it receives, and why:\n"
+        yield from _rights(subscriber.rights)
         yield "| topic | meaning | key |\n|---|---|---|"
         for name in subscriber.nouns:
             noun = schemas.nouns()[name]
             topic = schemas.subscriber_topic(subscriber.id, name)
             yield f"| `{topic}` | {noun.meaning} [Fields](#{name}) | {noun.key} |"
         yield ""
+
+
+def _rights(rights: Iterable[schemas.Right]) -> Iterator[str]:
+    """In English and Vietnamese, for officials too; days as they are in Hanoi."""
+    yield "| right | gives | with | purpose, mục đích | legal basis, căn cứ pháp lý | from, to |"
+    yield "|---|---|---|---|---|---|"
+    for right in rights:
+        nouns = ", ".join(f"`{noun}`" for noun in right.nouns)
+        fields = ", ".join(f"`{field}`" for field in right.fields) or "no personal data"
+        until = _day(right.valid_to) if right.valid_to else "until further notice"
+        why = f"{right.purpose}. *{right.purpose_vi}.*"
+        span = f"{_day(right.valid_from)}, {until}"
+        yield f"| `{right.id}` | {nouns} | {fields} | {why} | {right.legal_basis} | {span} |"
+    yield ""
+
+
+def _day(at: datetime) -> str:
+    """A day where it begins then, else the time with its offset."""
+    return at.date().isoformat() if at.time() == time() else at.isoformat()
 
 
 def _canonical() -> Iterator[str]:

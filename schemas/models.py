@@ -737,16 +737,18 @@ class Withheld(TypedDict):
     field: str
     """Path of the field."""
     right: str
-    """Right that would open it."""
+    """Right that would open it; `personal-data` where the subscriber has none at any time."""
 
 
 class View(TypedDict):
-    """What was kept back from this subscriber."""
+    """What was kept back from this subscriber, and what stands for it."""
 
     id: NotRequired[str]
     """View that was applied."""
     withheld: NotRequired[Sequence[Withheld]]
     """Fields held back; null and not listed means the source gave none."""
+    pseudonym: NotRequired[str | None]
+    """Stands for the plate in views that may not know it: equal for one vehicle (text, category and colour as read) within this subscriber's view and a month in Hanoi. Pseudonyms of two views or two months do not join; events do, by `event_id`. Null when no plate was read, or no right gives it."""
 
 
 class HubInfo(TypedDict):

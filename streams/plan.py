@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 
 import schemas
 from hub.codec import micros
+from hub.plates import Pseudonyms
 from streams.place import DeviceRegister, Entry, place_of
+from streams.pseudonym import NO_PSEUDONYM
 from streams.route import Facts, RuleBook, Target
-from streams.view import View
+from streams.view import Rights, View
 from streams.within import wards_of, within
 
 __all__ = ["Delivery", "Found", "Plan", "Planner", "look_up", "place_time"]
@@ -26,15 +28,20 @@ class Delivery:
     appended: bytes
     """Place and routing, encoded."""
     encode_view: Callable[[Mapping[str, Any]], bytes]
+    pseudonyms: Pseudonyms | None
+    """What stands for the plate in this view; None for nothing."""
     tails: dict[int, bytes] = field(default_factory=dict)
     """Place, routing and view, by which fields of `restricted` the event holds."""
 
     def tail(self, present: int) -> bytes:
-        """Place, routing and view of an event that holds these fields of `restricted`."""
+        """Place, routing and view of an event that holds these fields of `restricted`.
+
+        The pseudonym, the view's last field, is each event's own: it is left off.
+        """
         found = self.tails.get(present)
         if found is None:
-            found = self.appended + self.encode_view(self.view.record(present))
-            self.tails[present] = found
+            view = self.encode_view(self.view.record(present)).removesuffix(NO_PSEUDONYM)
+            found = self.tails[present] = self.appended + view
         return found
 
 
@@ -43,7 +50,8 @@ class Plan:
     """Targets of events of one device, kind, status and severity.
 
     Holds for events of `low_us <= t < high_us` (the register's answer, and the hours that rules ask
-    for) that were appended at `from_us <= t < to_us` (the rules', and the city's units then).
+    for) that were appended at `from_us <= t < to_us` (the rules', the rights', and the city's units
+    then).
     """
 
     low_us: int
@@ -100,13 +108,15 @@ def look_up(
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Asks the register and the rules, and encodes their answers."""
+    """Asks the register, the rules and the rights, and encodes their answers."""
 
     register: DeviceRegister
     rules: RuleBook
     lane: str
     encode: Mapping[str, Callable[[Any], bytes]]
-    views: Mapping[str, View]
+    rights: Mapping[str, Rights]
+    pseudonyms: Mapping[str, Pseudonyms]
+    """By subscriber, like `rights`."""
 
     def revision(self) -> tuple[int, int]:
         """Changes whenever any plan made earlier may be wrong, but for changes of the register."""
@@ -121,17 +131,18 @@ class Planner:
             header["source_id"], header["device_ref"], found.facts.happened_us
         )
         decreed_us, until_us = self.register.decrees(appended_us)
-        targets = tuple(
-            self._delivery(target.subscriber, noun, place, target)
-            for target in choice.targets
-            if noun in schemas.subscribers()[target.subscriber].nouns
-        )
         from_us, to_us = max(choice.from_us, decreed_us), min(choice.to_us, until_us)
         low_us, high_us = max(low_us, choice.low_us), min(high_us, choice.high_us)
-        return Plan(low_us, high_us, from_us, to_us, targets)
+        targets = []
+        for target in choice.targets:
+            granted = self.rights[target.subscriber].at(noun, appended_us)
+            from_us, to_us = max(from_us, granted.from_us), min(to_us, granted.to_us)
+            if granted.view is not None:
+                targets.append(self._delivery(granted.view, noun, place, target))
+        return Plan(low_us, high_us, from_us, to_us, tuple(targets))
 
-    def _delivery(self, subscriber: str, noun: str, place: bytes, target: Target) -> Delivery:
-        view = self.views[subscriber]
+    def _delivery(self, view: View, noun: str, place: bytes, target: Target) -> Delivery:
+        subscriber = target.subscriber
         return Delivery(
             subscriber=subscriber,
             topic=schemas.subscriber_topic(subscriber, noun),
@@ -140,6 +151,7 @@ class Planner:
             masks_all=view.masks_all,
             appended=place + self._routing(target.rules, target.recipients),
             encode_view=self.encode["view"],
+            pseudonyms=self.pseudonyms[subscriber] if view.pseudonyms else None,
         )
 
     def _routing(self, rules: tuple[tuple[str, int], ...], recipients: tuple[str, ...]) -> bytes:

@@ -29,23 +29,26 @@ from hub.codec import (
 from hub.errors import RecordError
 from hub.likeness import HEADER as LIKE
 from hub.likeness import LIKENESS
+from hub.plates import Pseudonyms
 from streams.deduplicate import Window
 from streams.head import COARSE_US, Heads, encoded_names, minute_of
 from streams.last_state import ENDED, UPDATED, LastStates, Word
 from streams.merge import Merger
 from streams.partition import Partition
 from streams.place import DeviceRegister
-from streams.plan import Plan, Planner
+from streams.plan import Plan, Planner, place_time
+from streams.pseudonym import NO_PSEUDONYM, pseudonym
 from streams.report import report_of
 from streams.route import RuleBook
 from streams.unknown import Row, Unknown
-from streams.view import View
+from streams.view import Rights
 
 __all__ = ["Arrival", "Process"]
 
 _PLANS_MAX = 200_000
 _STATUS_AND_SEVERITY = slice(STATUS, STATUS + 2)
 _EMPTY_RESTRICTED = bytes(len(restricted_fields()))
+_PLATE = 1  # its bit of `Cut.present`
 # Events that stand for one report alone: Avro's int 1.
 _ONE_REPORT = b"\x02"
 
@@ -80,7 +83,7 @@ class Process:
     `frames` gives, for a writer schema's prefix and a noun, the prefix of each subscriber's schema
     built from that same version, or None when it is unknown and the record must be decoded.
     `reader` gives the reader of that version; without it every record is of the current one.
-    `nouns` are the declared ones with a site's own windows.
+    `nouns` are the declared ones with a site's own windows; `key` is the site's, for pseudonyms.
     """
 
     def __init__(
@@ -88,6 +91,7 @@ class Process:
         *,
         lane: str,
         slot: str,
+        key: bytes,
         register: DeviceRegister,
         rules: RuleBook,
         frames: Callable[[bytes, str], Mapping[str, bytes] | None],
@@ -99,16 +103,19 @@ class Process:
         self._recode = recode
         self._topics = {noun.topic: noun for noun in (nouns or schemas.nouns()).values()}
         self._partitions: dict[tuple[str, int], Partition] = {}
-        fields = restricted_fields()
-        self._views = {
-            subscriber.id: View(subscriber.id, subscriber.withhold, fields)
-            for subscriber in schemas.subscribers().values()
-        }
+        subscribers = schemas.subscribers().values()
         # The parts are the same in every subscriber's schema; any one gives their encoders.
-        some = next(iter(schemas.subscribers().values()))
+        some = next(iter(subscribers))
         parts = part_encoders(schemas.built(schemas.subscriber_topic(some.id, some.nouns[0])))
         self._encode = parts
-        self._planner = Planner(register, rules, lane, parts, self._views)
+        self._planner = Planner(
+            register,
+            rules,
+            lane,
+            parts,
+            {each.id: Rights(each) for each in subscribers},
+            {each.id: Pseudonyms(key, each.id) for each in subscribers},
+        )
         readers = {
             noun.name: HeadReader(schemas.built(noun.topic)) for noun in schemas.nouns().values()
         }
@@ -233,7 +240,7 @@ class Process:
                     thing = merged.thing
                     value = _restated(value, thing.subject, ENDED if thing.over else UPDATED)
                     reports = self._encode["reports"](thing.reports)
-                self._deliver(state, plan, value, key, emit, told, reports)
+                self._deliver(state, plan, value, key, emit, place_us, told, reports)
         except Exception:
             # Else the event could not be sent again once what was wrong is mended.
             state.window.forget_last()
@@ -281,7 +288,7 @@ class Process:
             return
         value = _restated(value, verdict.subject, verdict.lifecycle)
         if plan.targets:
-            self._deliver(state, plan, value, key, emit, cut.pack())
+            self._deliver(state, plan, value, key, emit, place_time(header), cut.pack())
             state.tally.add(source, minute, "delivered", len(plan.targets))
         else:
             state.tally.add(source, minute, "dropped")
@@ -293,12 +300,13 @@ class Process:
         value: bytes,
         key: bytes,
         emit: Emit,
+        place_us: int,
         told: bytes | None,
         reports: bytes = _ONE_REPORT,
     ) -> None:
         """Write the record to each target, as its view shows it.
 
-        `told` is the record's header `cut`.
+        `place_us` is the event's time, `told` the record's header `cut`.
         """
         noun = state.noun.name
         frames = self._frames(value[:PREFIX_LENGTH], noun)
@@ -309,6 +317,8 @@ class Process:
         start, end, present, check = self._cut(told, value, noun)
         hub = reports + self._hub
         whole = value[PREFIX_LENGTH:]
+        # Made before anything is written: what can't be read is refused for all, or for none.
+        written = []
         for target in plan.targets:
             if not target.masks or not present:
                 shown = whole
@@ -320,7 +330,12 @@ class Process:
                 kept = self._encode["restricted"](target.view.kept(restricted))
                 shown = value[PREFIX_LENGTH:start] + kept + value[end:]
             tail = target.tails.get(present) or target.tail(present)
-            emit(target.topic, frames[target.subscriber] + shown + tail + hub, key)
+            named = NO_PSEUDONYM
+            if target.pseudonyms is not None and present & _PLATE:
+                named = pseudonym(value, start, end, target.pseudonyms, place_us)
+            written.append((target.topic, frames[target.subscriber] + shown + tail + named + hub))
+        for topic, record in written:
+            emit(topic, record, key)
 
     def _cut(self, told: bytes | None, value: bytes, noun: str) -> tuple[int, int, int, int]:
         """Where `restricted` stands: from the record's header, else by decoding."""

@@ -82,10 +82,10 @@ def test_partitions_of_an_unknown_topic_are_refused():
         topics.declared(config, {})
 
 
-def test_topics_with_plates_are_marked():
+def test_topics_with_personal_data_are_marked_and_a_pseudonym_is_such():
     marked = {name for name, spec in declared().items() if spec.personal_data}
-    assert {"raw.cap.v1", "police.plate_read.v1", "dead_letter.v1"} <= marked
-    assert not {"htmoc.plate_read.v1", "ops.plate_read.v1", "ledger.v1"} & marked
+    assert {"raw.cap.v1", "police.plate_read.v1", "dead_letter.v1", "htmoc.plate_read.v1"} <= marked
+    assert not {"htmoc.detection.v1", "ops.plate_read.v1", "ledger.v1"} & marked
 
 
 def test_access_rules_give_a_subscriber_its_own_topics_and_groups_only():

@@ -35,6 +35,8 @@ PARTS: tuple[tuple[str, str, str], ...] = (
     ("streams/route.py", "", "place and rules"),
     ("streams/plan.py", "", "cut and view"),
     ("streams/view.py", "", "cut and view"),
+    ("streams/pseudonym.py", "", "pseudonym"),
+    ("hub/plates/pseudonym.py", "", "pseudonym"),
     ("streams/process.py", "Process._deliver", "cut and view"),
     ("streams/process.py", "Process._cut", "cut and view"),
     ("streams/process.py", "Process.commit", "after commit"),

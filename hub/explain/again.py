@@ -137,6 +137,7 @@ class Again:
     def __init__(self, config: Config, registry: Registry) -> None:
         self._versions = Versions(registry)
         self._nouns = config.nouns()
+        self._key = config.site_key()
 
     def run(
         self, noun: str, messages: Iterable[Any], wanted: Collection[int], registered: Registered
@@ -146,6 +147,7 @@ class Again:
         steps = importlib.import_module("streams.process").Process(
             lane=spec.lane,
             slot="",
+            key=self._key,
             register=registered.register,
             rules=registered.book,
             frames=self._versions.frames,

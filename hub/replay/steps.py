@@ -63,6 +63,7 @@ class Steps:
                 target.put(key, entry, micros(entry["valid_from"]), to_us)
         self._versions = Versions(registry)
         self._nouns = config.nouns()
+        self._key = config.site_key()
 
     def targets(self, record: RawRecord) -> list[str]:
         """Subscriber topics the record would go to; `RecordError` when it is refused."""
@@ -70,6 +71,7 @@ class Steps:
         process = self._steps.Process(
             lane=lane,
             slot="",
+            key=self._key,
             register=self._devices,
             rules=self._rules,
             frames=self._versions.frames,

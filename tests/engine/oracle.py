@@ -105,6 +105,7 @@ class Oracle:
             steps = Process(
                 lane=canonical[name].lane,
                 slot="oracle",
+                key=self.rig.config.site_key(),
                 register=DeviceRegister(),
                 rules=rule_book(self.rig.rules),
                 frames=versions.frames,

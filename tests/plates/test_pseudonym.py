@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from plate_texts import PLATES
 
 from hub.plates import Pseudonyms, VehicleKey
+from hub.plates.pseudonym import parts
 
 KEY = b"a key of a test site"
 AT = datetime(2026, 3, 14, 0, 46, tzinfo=UTC)
@@ -64,6 +65,22 @@ def test_a_time_without_an_offset_is_refused():
         of(at=datetime(2026, 3, 1))  # noqa: DTZ001 - the point
 
 
+@settings(deadline=None)
+@given(
+    times=st.lists(
+        st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+        | st.integers(-3, 3).map(lambda us: datetime(2026, 3, 31, 17, tzinfo=UTC)
+                                 + timedelta(microseconds=us)),
+        max_size=9,
+    )
+)  # fmt: skip
+def test_the_quick_way_gives_the_same_whatever_it_was_asked_before(times):
+    one, vehicle = Pseudonyms(KEY, "htmoc"), parts(CAR.text, CAR.category, CAR.colour)
+    for at in times:
+        at_us = (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        assert one.letters(vehicle, at_us).decode() == of(at=at)
+
+
 def test_the_ends_of_the_calendar_have_a_month_too():
     assert of(at=datetime.max.replace(tzinfo=UTC)) != of(at=datetime.min.replace(tzinfo=UTC))
 
@@ -72,7 +89,9 @@ def test_wrong_clocks_do_not_fill_the_memory():
     one = Pseudonyms(KEY, "htmoc")
     for year in range(1000, 1100):
         one.of(CAR, AT.replace(year=year))
+        one.letters(b"", int(AT.replace(year=year + 900).timestamp()) * 1_000_000)
     assert len(one._months) <= 24
+    assert len(one._hours) <= 1_000
     assert one.of(CAR, AT) == of()
 
 

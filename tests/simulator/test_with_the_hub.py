@@ -60,6 +60,7 @@ class Hub:
         self.process = Process(
             lane="bulk",
             slot="test",
+            key=TEST_ID_KEY,
             register=devices(plan),
             rules=rules(),
             frames=self.frames,

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 import schemas
 from hub import routes
 from hub.codec import Cut, EventCodec, RecordCodec, frame, micros
+from hub.config import TEST_ID_KEY
 from hub.discovery import connectors
 from hub.envelope import Canonical
 from hub.errors import RecordError
+from hub.plates import CATEGORIES, COLOURS
 from hub.testing import dry_run, samples_in
 from streams.place import DeviceRegister
 from streams.process import Process
@@ -64,6 +66,7 @@ class Steps:
         self.process = Process(
             lane="bulk",
             slot="tests",
+            key=TEST_ID_KEY,
             register=self.register,
             rules=everyone() if self.rules is None else self.rules,
             frames=self.frames,
@@ -214,7 +217,11 @@ headers = st.fixed_dictionaries(
 canaries = st.just(CANARY)
 restricted = st.fixed_dictionaries(
     {
-        "plate": st.none() | st.fixed_dictionaries({"raw": canaries, "text": canaries}),
+        "plate": st.none()
+        | st.fixed_dictionaries(
+            {"raw": canaries, "text": canaries | st.just("") | st.just(CANARY * 9)},
+            optional={"category": st.sampled_from(CATEGORIES), "colour": st.sampled_from(COLOURS)},
+        ),
         "pictures": st.none()
         | st.lists(st.fixed_dictionaries({"sha256": st.just(b"CANARY..".ljust(32)),
                                           "role": canaries}), max_size=2),

@@ -1,5 +1,6 @@
 import random
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 import steps
@@ -9,10 +10,17 @@ from steps import CANARY, Arrival, Steps, arrival
 
 import schemas
 from hub.codec import CUT, EVENT_ID, Cut, RecordCodec, frame
+from hub.config import TEST_ID_KEY
+from hub.plates import Pseudonyms, VehicleKey
 
 NOUNS = list(schemas.nouns())
 OCCURRENCES = [noun.name for noun in schemas.nouns().values() if noun.family == "occurrence"]
-HOLDS_BACK = {each.id: set(each.withhold) for each in schemas.subscribers().values()}
+GIVEN = {
+    (each.id, noun): {field for right in each.rights if noun in right.nouns
+                      for field in right.fields}
+    for each in schemas.subscribers().values()
+    for noun in each.nouns
+}  # fmt: skip
 SAMPLES = list(steps.samples())
 
 
@@ -34,21 +42,34 @@ def check_deliveries(event, noun: str, delivered: Iterable[tuple[str, bytes, byt
         assert record["body"] == whole["body"]
         withheld = []
         for name, field in whole["restricted"].items():
-            if f"restricted.{name}" in HOLDS_BACK[subscriber]:
+            if f"restricted.{name}" not in GIVEN[subscriber, noun]:
                 assert not record["restricted"][name]
                 withheld += [f"restricted.{name}"] if field else []
             else:
                 assert record["restricted"][name] == field
         assert record["view"]["id"] == subscriber
         assert [each["field"] for each in record["view"]["withheld"]] == withheld
+        assert record["view"]["pseudonym"] == pseudonym_of(whole, subscriber, noun)
         assert record["hub"]["slot"] == "tests"
-        if HOLDS_BACK[subscriber]:
+        if "restricted.plate" not in GIVEN[subscriber, noun]:
             assert CANARY.encode() not in value
             assert b"CANARY" not in value
     live = whole["header"]["status"] == "LIVE"
     who = [each for each in schemas.subscribers().values() if noun in each.nouns]
     wanted = [f"{each.id}.{noun}.v1" for each in who if live or each.id == "ops"]
     assert sorted(topics) == sorted(wanted)
+
+
+def pseudonym_of(event: dict[str, Any], subscriber: str, noun: str) -> str | None:
+    """What stands for the plate, made of the decoded event."""
+    header, plate = event["header"], event["restricted"]["plate"]
+    if "view.pseudonym" not in GIVEN[subscriber, noun] or plate is None:
+        return None
+    at = header["observed_at"]
+    if at is None or header["time_quality"] in ("SUSPECT", "RECEIVED"):
+        at = header["received_at"]
+    vehicle = VehicleKey(plate["text"], plate["category"], plate["colour"])
+    return Pseudonyms(TEST_ID_KEY, subscriber).of(vehicle, at)
 
 
 @pytest.mark.parametrize("noun", NOUNS)

@@ -3,10 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.areas.resolve import Areas
-from hub.codec import restricted_fields
 from streams.place import DeviceRegister, place_of
 from streams.route import Facts, RuleBook, Target
-from streams.view import View
 
 FOREVER = 2**62
 REFORM_US = 1_751_302_800_000_000
@@ -226,20 +224,3 @@ def test_every_condition_of_a_rule_must_hold(more, matches):
     book.put(b"a", rule("a", **more), 0, FOREVER)
     found = chosen(book, 5, owner="H26.CA", areas=((frozenset(("nso-2025-07:2",)),),))
     assert found == (["police"] if matches else [])
-
-
-def test_a_view_tells_withheld_from_absent():
-    fields = restricted_fields()
-    some = View("x", ("restricted.plate",), fields)
-    assert some.masks
-    assert not some.masks_all
-    assert some.kept({"plate": 1, "pictures": 2, "persons": None}) == {
-        "plate": None, "pictures": 2, "persons": None,
-    }  # fmt: skip
-    held = {present: [each["field"] for each in some.record(present)["withheld"]]
-            for present in (0, 1, 2, 7)}  # fmt: skip
-    assert held == {0: [], 1: ["restricted.plate"], 2: [], 7: ["restricted.plate"]}
-    assert View("y", tuple(f"restricted.{each}" for each in fields), fields).masks_all
-    assert not View("z", (), fields).masks
-    with pytest.raises(ValueError, match="unknown fields"):
-        View("w", ("restricted.face",), fields)
