@@ -182,8 +182,14 @@ def _diff(arguments: argparse.Namespace) -> int:
 
 
 def _test(arguments: argparse.Namespace) -> int:
+    from hub.rights import in_force
+
     choice, _, _ = _choose(arguments)
-    found = sorted(target.subscriber for target in choice.targets)
+    found = sorted(
+        target.subscriber
+        for target in choice.targets
+        if in_force(target.subscriber, arguments.noun, _time(arguments))
+    )
     wanted = None
     if arguments.expect is not None:
         wanted = sorted(filter(None, arguments.expect.split(",")))
@@ -213,21 +219,28 @@ def _explain(arguments: argparse.Namespace) -> int:
             print(f"✓ {rule.named()} {to}: {rule.record['text']}")
         else:
             print(f"· {reason}")
-    _print_targets(arguments, choice)
+    _print_targets(arguments, choice, explained=True)
     return 0
 
 
-def _print_targets(arguments: argparse.Namespace, choice: Any) -> None:
+def _print_targets(arguments: argparse.Namespace, choice: Any, *, explained: bool = False) -> None:
     from hub.render import json_line
+    from hub.rights import as_dict, in_force, told
 
     for target in choice.targets:
         rules = [id_ for id_, _ in target.rules]
+        rights = in_force(target.subscriber, arguments.noun, _time(arguments))
         if arguments.json:
             line = {"subscriber": target.subscriber, "rules": rules}
-            print(json_line({**line, "recipients": list(target.recipients)}))
+            line |= {"recipients": list(target.recipients), "rights": list(map(as_dict, rights))}
+            print(json_line(line))
             continue
         recipients = f", for {', '.join(target.recipients)}" if target.recipients else ""
         print(f"→ {target.subscriber} by {', '.join(rules)}{recipients}")
+        for right in rights if explained else ():
+            print(f"    right {told(right)}")
+        if not rights:
+            print(f"    ✗ not delivered: no right gives it {arguments.noun} then")
     if not choice.targets and not arguments.json:
         print("→ nobody")
 

@@ -29,7 +29,9 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
         example="hub topics plan --acls",
     )
     shown.add_argument(
-        "--acls", action="store_true", help="print the kafka-acls call for every principal instead"
+        "--acls",
+        action="store_true",
+        help="print each subscriber's rights, and the kafka-acls call for every principal instead",
     )
     json_option(shown)
     made = command(
@@ -43,12 +45,12 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 def _plan(arguments: argparse.Namespace) -> int:
-    from hub import topics
+    from hub import rights, topics
     from hub.registry import Registry
 
     config = config_of(arguments)
     if arguments.acls:
-        print("\n".join(topics.access_rules(config)))
+        print("\n".join([*rights.listed(), *topics.access_rules(config)]))
         return 0
     registry = Registry(config.registry_url)
     try:

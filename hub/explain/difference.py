@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["differing"]
+__all__ = ["as_old", "differing"]
 
 _ABSENT = object()
 
@@ -23,3 +23,12 @@ def _differing(one: Any, other: Any, path: str) -> Iterator[str]:
             yield from _differing(mine, theirs, f"{path}[{index}]")
     elif one != other:
         yield path
+
+
+def as_old(old: Any, new: Any) -> Any:
+    """A record without the fields that the other one, of an earlier release, does not have."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return {name: as_old(old[name], each) for name, each in new.items() if name in old}
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return [as_old(*pair) for pair in zip(old, new, strict=True)]
+    return new

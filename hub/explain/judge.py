@@ -4,16 +4,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from hub.codec import PREFIX_LENGTH
 from hub.config import Config
 from hub.explain.again import Again, Outcome, Registers, without_hub
 from hub.explain.arrivals import Arrival, milliseconds
-from hub.explain.difference import differing
+from hub.explain.difference import as_old, differing
 from hub.explain.logs import SKEW_MS, Logs
 from hub.explain.model import Check, Spot
 from hub.explain.reasons import Registered
 from hub.registry import Registry
 from hub.render import rfc3339
 from hub.schema_ids import SchemaIds
+from schemas.rights import PSEUDONYM
 
 __all__ = ["Judge", "Judged"]
 
@@ -64,8 +66,13 @@ class Judge:
             whole = without_hub(topic, value, decode(value)["hub"])
             if whole == expected:
                 return Check("same bytes")
-            fields = differing(decode(value), decode(expected + value[len(whole) :]))
-            why = "" if fields else "another schema, or bytes that decode alike"
+            old, new = decode(value), decode(expected + value[len(whole) :])
+            fields = differing(old, as_old(old, new))
+            if not fields and value[:PREFIX_LENGTH] != expected[:PREFIX_LENGTH]:
+                return Check("same bytes", "but for what an earlier release's schema did not have")
+            why = "" if fields else "bytes that decode alike"
+            if fields == [PSEUDONYM]:
+                why = "is HUB_ID_KEY here the site's own?"
         if judged.limit and _OF_HISTORY.issuperset(fields):
             return Check("not proven", judged.limit, fields)
         return Check("DIFFERS", why, fields)

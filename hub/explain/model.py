@@ -144,6 +144,8 @@ class Subscriber:
     reports: int = 1
     """How many reports of its source the record stands for."""
     withheld: list[str] = field(default_factory=list)
+    rights: list[dict[str, Any]] = field(default_factory=list)
+    """Those that gave it, as `hub.rights.as_dict` has them."""
     check: Check | None = None
     why: str = ""
 

@@ -13,6 +13,7 @@ from hub.errors import ConfigError
 from hub.explain.model import PlaceStep
 from hub.hours import day_and_clock
 from hub.render import rfc3339
+from hub.rights import in_force
 
 __all__ = [
     "Registered",
@@ -175,6 +176,8 @@ def why_not(subscriber: str, rules: Iterable[Rule], facts: Any, status: str, at_
     noun = facts.noun
     if noun not in schemas.subscribers()[subscriber].nouns:
         return f"its view has no {noun}"
+    if not in_force(subscriber, noun, from_micros(at_us)):
+        return f"no right gives it {noun} then"
     if not facts.live:
         return f"status {status} is not LIVE: it goes to ops only"
     known = list(rules)

@@ -146,6 +146,12 @@ def _subscriber(each: Subscriber, way: Way, clock: "_Clock") -> Iterator[str]:
     rules = ", ".join(map(_rule, each.rules))
     whom = f" for {', '.join(each.recipients)}" if each.recipients else ""
     yield _more(f"rule {rules}{whom}")
+    for right in each.rights:
+        fields = ", ".join(right["fields"]) or "no personal data"
+        until = f" until {_at(right['valid_to'])}" if right["valid_to"] else ""
+        span = f"since {_at(right['valid_from'])}{until}"
+        yield _more(f"right {right['id']} ({span}) gives {fields}: {right['purpose']}")
+        yield _more(f"      on the basis of {right['legal_basis']}")
     changed = [f"as {each.lifecycle}"] if each.lifecycle != way.header.get("lifecycle") else []
     if each.subject_id != way.subject_id:
         changed.append(f"of subject {_id(each.subject_id)}")

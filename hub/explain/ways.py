@@ -1,6 +1,7 @@
 """The way of an event, put together: payload, parse, decision, place, rules, subscribers."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import schemas
@@ -25,6 +26,7 @@ from hub.explain.told import because
 from hub.registry import Registry
 from hub.render import rfc3339
 from hub.replayed import OF
+from hub.rights import as_dict, in_force
 
 __all__ = ["Ways", "letter_of"]
 
@@ -64,7 +66,7 @@ class Ways:
             way.missing = f"lost: {topic} should still hold it, and does not"
             way.problems.append(way.missing)
         self._origin(way, record, None)
-        way.subscribers = [self._subscriber(each) for each in messages]
+        way.subscribers = [self._subscriber(each, appended_at(each)) for each in messages]
         return way
 
     def letters(
@@ -178,7 +180,7 @@ class Ways:
             topic = schemas.subscriber_topic(subscriber, arrival.noun.name)
             message = arrival.delivered.get(topic)
             if message is not None:
-                step = self._subscriber(message)
+                step = self._subscriber(message, arrival.at)
                 check = step.check = self._judge.check(topic, arrival, judged)
                 if check.result == "DIFFERS":
                     told = ", ".join(check.fields) or check.why
@@ -201,11 +203,12 @@ class Ways:
             return f"not proven: {judged.limit}"
         return f"LOST: it belongs there, and {topic} does not hold it"
 
-    def _subscriber(self, message: Any) -> Subscriber:
-        """What one subscriber got, without the event itself."""
+    def _subscriber(self, message: Any, at: datetime) -> Subscriber:
+        """What one subscriber got, without the event itself; rights are those of that time."""
         record = self._logs.decoder.decode(message.value())
+        subscriber, noun, _ = message.topic().split(".")
         return Subscriber(
-            subscriber=message.topic().split(".")[0],
+            subscriber=subscriber,
             spot=spot_of(message),
             appended_at=appended_at(message),
             processed_at=record["hub"]["processed_at"],
@@ -216,6 +219,7 @@ class Ways:
             rules=record["routing"]["rules"],
             recipients=record["routing"]["recipients"],
             withheld=[each["field"] for each in record["view"]["withheld"]],
+            rights=[as_dict(right) for right in in_force(subscriber, noun, at)],
         )
 
 

@@ -10,7 +10,7 @@ from hub.cli import main
 from hub.cli.explain import digest_of, id_of
 from hub.codec import micros
 from hub.errors import ConfigError
-from hub.explain.difference import differing
+from hub.explain.difference import as_old, differing
 from hub.explain.model import (
     Check,
     Decision,
@@ -144,6 +144,19 @@ def test_views_and_status_come_before_the_rules():
     assert told == "status TEST is not LIVE: it goes to ops only"
 
 
+def test_a_noun_without_a_right_is_told_before_the_rules():
+    before = micros(datetime(2025, 6, 30, 16, 59, tzinfo=UTC))
+    told = why_not("police", [rule("police", from_=0)], FACTS, "LIVE", before)
+    assert told == "no right gives it plate_read then"
+
+
+def test_a_record_of_an_earlier_release_is_compared_by_the_fields_it_has():
+    old = {"view": {"id": "htmoc"}, "areas": [{"code": "1"}], "gone": 1}
+    new = {"view": {"id": "htmoc", "pseudonym": "x"}, "areas": [{"code": "2", "more": 1}], "top": 1}
+    assert differing(old, as_old(old, new)) == ["areas[0].code", "gone"]
+    assert as_old([1], [1, {"a": 1}]) == [1, {"a": 1}]
+
+
 def test_a_rule_that_drops_is_found_when_it_matches():
     drops = rule("", drop=True, kinds=["vehicle.*"], id_="quiet")
     assert [each.record["rule_id"] for each in dropping([drops], FACTS, AT_US)] == ["quiet"]
@@ -224,6 +237,16 @@ def way() -> Way:
                 [{"id": "plates-police", "valid_from": AT}],
                 ["police"],
                 reports=3,
+                rights=[
+                    {
+                        "id": "police-plates",
+                        "fields": ["restricted.plate"],
+                        "valid_from": AT,
+                        "valid_to": None,
+                        "purpose": "Order",
+                        "legal_basis": "Law 36/2024/QH15",
+                    }
+                ],
                 check=Check("same bytes"),
             ),
             Subscriber("htmoc", why="no rule sends it plate_read"),
@@ -244,6 +267,8 @@ def test_an_event_is_told_step_by_step_with_times_and_what_differs():
         "hn-0007 West gate: EXACT in nso-2025-07:00004",
         "✓ police.plate_read.v1/0 offset 7",
         "as UPDATED of subject 00000000-0000-0000-0000-000000000000 standing for 3 reports",
+        "right police-plates (since 2026-03-01T01:15:00.000000Z) gives restricted.plate: Order",
+        "on the basis of Law 36/2024/QH15",
         "htmoc       - no rule sends it plate_read",
     ):
         assert shown in told

@@ -84,7 +84,15 @@ def test_access_rules_need_no_cluster(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["topics", "plan", "--acls"]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert all(line.startswith("kafka-acls --bootstrap-server ") for line in out)
+    # A shell can take the whole: rights stand above the rules, as remarks.
+    remarks = [line for line in out if line.startswith("# ")]
+    assert all(line.startswith("kafka-acls --bootstrap-server ") for line in out[len(remarks) :])
+    assert "# htmoc: Hanoi Traffic Management and Operation Centre" in remarks
+    (right,) = [at for at, line in enumerate(remarks) if "htmoc-passages" in line]
+    assert remarks[right].endswith(
+        "(since 2025-07-01T00:00:00+07:00): plate_read with view.pseudonym"
+    )
+    assert "[Law 36/2024/QH15, article 75(4)" in remarks[right + 1]
 
 
 def test_a_broker_that_is_away_is_exit_code_3(capsys, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """`hub route test|explain` on rules in a file: no broker is asked."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -186,3 +187,24 @@ def test_the_shipped_rules_answer_as_their_texts_say(capsys):
     facts = ["--noun", "plate_read", "--at", "2026-03-01", "--expect", "police,htmoc"]
     assert main(["route", "test", "--file", str(SHIPPED), *facts]) == 0
     assert "police by plates-police" in capsys.readouterr().out
+
+
+def test_an_explanation_names_the_rights_with_purpose_and_legal_basis(capsys):
+    facts = ["--noun", "plate_read", "--at", "2026-03-01"]
+    assert main(["route", "explain", "--file", str(SHIPPED), *facts]) == 0
+    told = capsys.readouterr().out
+    assert "right htmoc-passages (since 2025-07-01T00:00:00+07:00) gives view.pseudonym: " in told
+    assert "[Law 36/2024/QH15, article 71(1)(c); " in told
+    assert main(["route", "explain", "--file", str(SHIPPED), *facts, "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    rights = {each["subscriber"]: each["rights"] for each in lines if "subscriber" in each}
+    assert [each["id"] for each in rights["police"]] == ["police-plates"]
+    assert rights["htmoc"][0]["fields"] == ["view.pseudonym"]
+
+
+def test_what_a_rule_sends_without_a_right_is_not_delivered(rules, capsys):
+    text = RULES.replace("2026-01-01", "2025-01-01")
+    Path(rules).write_text(text, "utf-8")
+    assert ask("test", rules, "--at", "2025-06-30", "--expect", "") == 0
+    told = capsys.readouterr().out
+    assert "✗ not delivered: no right gives it detection then" in told
