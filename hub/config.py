@@ -89,7 +89,9 @@ class SourceConfig(_Model):
     )
     ack: Literal["local", "replicated"] = "local"
     owner: str = Field(default="", description="Agency code of the owner")
-    purpose: str = ""
+    purpose: str = Field(
+        default="", description="Why the data are processed; of `defence` nothing is taken"
+    )
     zone: str = "Asia/Ho_Chi_Minh"
     area_scheme: str = ""
     snapshot: bool = False

@@ -36,6 +36,8 @@ class Refused:
     content_type: str = ""
     sha256: bytes = b""
     body_ref: str = ""
+    bare: bool = False
+    """Leave its bytes where they are: the payload may hold what nobody may read here."""
 
 
 def dead_letter(
@@ -69,10 +71,12 @@ def dead_letter(
         "failed_at": failed_at,
         "content_type": refused.content_type,
         "sha256": refused.sha256,
-        "body": refused.value[:BODY_MAX],
-        "truncated": len(refused.value) > BODY_MAX,
+        "body": b"" if refused.bare else refused.value[:BODY_MAX],
+        "truncated": refused.bare or len(refused.value) > BODY_MAX,
         "body_ref": refused.body_ref,
         "record_headers": [
-            {"name": name, "value": value or b""} for name, value in refused.headers
+            {"name": name, "value": value or b""}
+            for name, value in refused.headers
+            if not refused.bare or not name.startswith("meta.")
         ],
     }

@@ -12,12 +12,13 @@ from typing import Any
 import schemas
 from hub.codec import EARLIEST_US, LATEST_US, Cut, EventCodec, micros
 from hub.connector import Connector, Event, Nothing, Options, Outcome, Payload, Rejection
+from hub.defence import Defence
 from hub.errors import PayloadError, RecordError
 from hub.identity import Identity, record_key
 from hub.likeness import HEADER as LIKE
 from hub.likeness import Likeness, likeness
 
-__all__ = ["Canonical", "Envelope", "RawRef", "Result", "raw_topic", "received_of"]
+__all__ = ["Canonical", "Envelope", "RawRef", "Result", "Withheld", "raw_topic", "received_of"]
 
 
 def raw_topic(connector: str, lane: str) -> str:
@@ -63,7 +64,14 @@ class Canonical:
         return headers if self.like is None else [*headers, (LIKE, self.like.pack())]
 
 
-Result = Canonical | Rejection | Nothing
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """An event of defence, of which nothing is kept or told but that there was one."""
+
+    why: str = "it is withheld: its device or source is one of defence"
+
+
+Result = Canonical | Rejection | Nothing | Withheld
 # Stores a picture and returns its SHA-256; a dry run only hashes.
 StorePicture = Callable[[bytes], bytes]
 
@@ -77,6 +85,7 @@ class Envelope:
     """Wraps the events of one source.
 
     `codecs` encodes each noun with the schema id the registry gave; `store` keeps pictures.
+    `defence` knows the devices whose events are withheld, before anything of them is kept.
     """
 
     def __init__(
@@ -88,6 +97,7 @@ class Envelope:
         key: bytes,
         codecs: Mapping[str, EventCodec],
         store: StorePicture = hash_only,
+        defence: Defence | None = None,
     ) -> None:
         self._connector = connector
         self._options = options
@@ -96,6 +106,7 @@ class Envelope:
         self._identity = Identity(key, connector, source_id)
         self._codecs = codecs
         self._store = store
+        self._defence = Defence() if defence is None else defence
 
     def results(self, payload: Payload, raw: RawRef) -> Iterator[Result]:
         """Every outcome of a payload, in order; a bad one never hides its neighbours.
@@ -107,7 +118,11 @@ class Envelope:
         for index, outcome in enumerate(outcomes):
             found = True
             if isinstance(outcome, Event):
-                yield self._canonical(outcome, payload, raw, index)
+                yield (
+                    Withheld()
+                    if self._is_of_defence(outcome, payload)
+                    else self._canonical(outcome, payload, raw, index)
+                )
             else:
                 yield outcome
         if not found:
@@ -124,6 +139,15 @@ class Envelope:
                 message=f"{type(error).__name__} in connector {self._connector.name}",
                 fix="report it with this payload; replay the dead letter after the fix",
             )
+
+    def _is_of_defence(self, event: Event, payload: Payload) -> bool:
+        return self._defence.reported(
+            self._source_id,
+            event.device_ref,
+            observed_at=event.observed_at,
+            time_quality=event.time_quality,
+            received_at=payload.received_at,
+        )
 
     def _canonical(
         self, event: Event, payload: Payload, raw: RawRef, index: int

@@ -2,11 +2,14 @@
 
 Runs each connector's pure `parse` inside the transaction that also holds the payload's offset. A
 payload gives events, dead letters for what was refused in it, or nothing; it never stops another.
+The device register is followed for what is of defence: of that nothing is written but a count.
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import schemas
@@ -15,16 +18,24 @@ from hub.config import Config
 from hub.connector import Rejection
 from hub.dead_letter import TOPIC as DEAD_LETTERS
 from hub.dead_letter import Refused, dead_letter
+from hub.defence import Defence
 from hub.discovery import connector_names
 from hub.engine.books import Books, Count
 from hub.engine.task import Partition, Produce, Restored, Span
-from hub.envelope import Canonical, raw_topic
+from hub.envelope import Canonical, Withheld, raw_topic
 from hub.evidence import EvidenceStore
+from hub.kafka.reading import Follower
 from hub.metrics import StageMetrics
 from hub.parsing import Parser, RawRecord, described, event_codecs
+from hub.registers import applied
 from hub.schema_ids import SchemaIds
 
 __all__ = ["Normalise"]
+
+_DEVICES = "device.v1"
+# While the register has not been seen for this long, nothing is parsed.
+_REGISTER_MAX_AGE_S = 30.0
+_FOLLOW_S = 0.2
 
 
 class Normalise:
@@ -38,7 +49,14 @@ class Normalise:
         self.lane = lane
         self.topics = [raw_topic(name, lane) for name in connector_names()]
         self._key = config.site_key()
-        self._parser = Parser(config, codecs=event_codecs(ids), evidence=store, keep_pictures=True)
+        defence = Defence()
+        self._parser = Parser(
+            config,
+            codecs=event_codecs(ids),
+            evidence=store,
+            keep_pictures=True,
+            defence=defence,
+        )
         self._letters = RecordCodec(schemas.built(DEAD_LETTERS), ids.current(DEAD_LETTERS))
         self._books = Books(
             stage=self.stage, lane=lane, slot=slot, schema_id=ids.current("ledger.v1")
@@ -46,10 +64,23 @@ class Normalise:
         self._metrics = {name: StageMetrics(self.stage, lane, name) for name in connector_names()}
         self._counts: dict[Partition, dict[tuple[str, str, int, str], int]] = {}
         self._dead: dict[tuple[str, str, str], int] = {}
+        decode = partial(ids.decode, _DEVICES)
+        self._follower = Follower(config.kafka, _DEVICES, applied(decode, defence))
+        self._follower.catch_up()
+        self._followed, self._ready = float("-inf"), False
 
     def tick(self) -> bool:
-        """Nothing is followed; the input is always wanted."""
-        return True
+        """Apply changes of the register; wait while it can't be read."""
+        now = time.monotonic()
+        if now - self._followed > _FOLLOW_S:
+            self._followed = now
+            self._follower.poll()
+            self._ready = self._follower.behind_s() < _REGISTER_MAX_AGE_S
+        return self._ready
+
+    def close(self) -> None:
+        """Stop following."""
+        self._follower.close()
 
     def restore(self, partitions: Iterable[Restored]) -> None:
         """There is no state to restore: the offsets say all."""
@@ -66,7 +97,9 @@ class Normalise:
     def refuse(self, message: Any, cause: str, produce: Produce) -> None:
         """The cluster refuses what this payload gives: keep it as a dead letter."""
         raw = RawRecord.of(message)
-        refused = replace(described(raw), value=raw.value)
+        refused = described(raw)
+        bare = self._parser.shares(refused.source_id)
+        refused = replace(refused, value=raw.value, bare=bare)
         self._letter(refused, Rejection(code="refused-by-cluster", message=cause), produce)
         partition = Partition(message.topic(), message.partition())
         self._count(partition, refused, "", "refused")
@@ -84,9 +117,9 @@ class Normalise:
                 if outcome == "found":
                     topic = schemas.nouns()[noun].topic
                     meters.records_out(count, topic=topic, source_id=source)
-                elif outcome != "dead":
+                elif outcome not in {"dead", "withheld"}:
                     meters.records_in(count, topic=partition.topic, source_id=source)
-                if outcome == "nothing":
+                if outcome in {"nothing", "withheld"}:
                     meters.dropped(count, outcome, topic=partition.topic, source_id=source)
         for (name, code, source), count in self._dead.items():
             self._metrics[name].dead_letters(count, code, source_id=source)
@@ -111,6 +144,8 @@ class Normalise:
                 self._count(partition, parsed.record, "", "dead")
                 letter = (name, result.code, parsed.record.source_id)
                 self._dead[letter] = self._dead.get(letter, 0) + 1
+            elif isinstance(result, Withheld):
+                self._count(partition, parsed.record, "", "withheld")
         self._count(partition, parsed.record, "", _word(outcomes))
 
     def _letter(self, refused: Refused, why: Rejection, produce: Produce) -> None:

@@ -17,8 +17,18 @@ from hub.codec import EventCodec
 from hub.config import Config
 from hub.connector import Payload, Rejection
 from hub.dead_letter import Refused
+from hub.defence import Defence, is_defence
 from hub.discovery import connector, connector_names
-from hub.envelope import Canonical, Envelope, RawRef, Result, hash_only, raw_topic, received_of
+from hub.envelope import (
+    Canonical,
+    Envelope,
+    RawRef,
+    Result,
+    Withheld,
+    hash_only,
+    raw_topic,
+    received_of,
+)
 from hub.errors import ConfigError, RecordError
 from hub.evidence import EvidenceStore
 from hub.ingest.limits import inflate
@@ -84,7 +94,8 @@ class Parser:
     """Reads raw records of every source of a site.
 
     `evidence` is read for bodies that are kept there; pictures are written to it only with
-    `keep_pictures`, which dry runs and private lanes leave off.
+    `keep_pictures`, which dry runs and private lanes leave off. What is of `defence` becomes no
+    event, and no dead letter of a feed that is shared with it holds any bytes.
     """
 
     def __init__(
@@ -94,11 +105,13 @@ class Parser:
         codecs: Mapping[str, EventCodec],
         evidence: EvidenceStore,
         keep_pictures: bool,
+        defence: Defence,
     ) -> None:
         self._config = config
         self._key = config.site_key()
         self._codecs = codecs
         self._evidence = evidence
+        self._defence = defence
         self._keep = self._stored if keep_pictures else hash_only
         self._connector_of = {
             topic: name for name in connector_names() for topic in connector_topics(name)
@@ -117,6 +130,11 @@ class Parser:
         """Read one record; `UnavailableError` only when the evidence store does not answer."""
         name = self._connector_of[raw.topic]
         record = described(raw, component=name)
+        record = replace(record, bare=self.shares(record.source_id))
+        source = self._config.source.get(record.source_id)
+        if source is not None and is_defence(source.purpose):
+            # It came before its entry said so, or past ingest.
+            return Parsed(record, b"", iter([(None, Withheld())]))
         try:
             wanted = _let_through(raw)
             body = self._body(raw)
@@ -134,6 +152,10 @@ class Parser:
             return Parsed(record, raw.value, iter([(None, why)]))
         outcomes = _placed(map(_fitting, results))
         return Parsed(record, body, outcomes if wanted is None else only(outcomes, wanted))
+
+    def shares(self, source_id: str) -> bool:
+        """Whether a source has devices of defence: then no dead letter holds its bytes."""
+        return self._defence.shares(source_id)
 
     def _stored(self, data: bytes) -> bytes:
         return bytes.fromhex(self._evidence.put(data))
@@ -163,7 +185,13 @@ class Parser:
                     fix="correct hub.toml, then replay the dead letters",
                 ) from error
             known = self._envelopes[name, source_id] = Envelope(
-                found, options, source_id, key=self._key, codecs=self._codecs, store=self._keep
+                found,
+                options,
+                source_id,
+                key=self._key,
+                codecs=self._codecs,
+                store=self._keep,
+                defence=self._defence,
             )
         return known
 

@@ -8,7 +8,7 @@ records become dead letters, and devices that no register knows are told to the 
 import importlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 import schemas
 from hub.areas.site import of_site
-from hub.codec import VARIABLE, RecordCodec, from_micros, micros, read_long, received_minute
+from hub.codec import VARIABLE, RecordCodec, read_long, received_minute
 from hub.config import Config
 from hub.dead_letter import TOPIC as DEAD_LETTERS
 from hub.dead_letter import Refused, dead_letter
@@ -26,6 +26,7 @@ from hub.engine.task import Partition, Produce, Restored, Span
 from hub.errors import RecordError
 from hub.kafka.reading import Follower
 from hub.metrics import StageMetrics
+from hub.registers import Decode, applied
 from hub.schema_ids import SchemaIds, Versions
 from hub.unknown import TOPIC as UNKNOWN_DEVICES
 from hub.unknown import record_key
@@ -34,8 +35,6 @@ __all__ = ["Process"]
 
 _log = logging.getLogger("hub.process")
 _DEVICES, _ROUTES, _PLACES = "device.v1", "route.v1", "location.v1"
-_FOREVER_US = 2**62
-Decode = Callable[[bytes], dict[str, Any]]
 # A rule starts at least 60 s ahead; a worker that has not seen the rules for this long waits.
 _RULES_MAX_AGE_S = 30.0
 # How often the registers are looked at: a change of rules takes a minute to begin anyway.
@@ -212,24 +211,6 @@ class Process:
 
     def _follow(self, config: Config, topic: str, decode: Decode, target: Any) -> Follower:
         """Follow a register into `target`; each record has valid_from and maybe valid_to."""
-        follower = Follower(config.kafka, topic, _applied(decode, target))
+        follower = Follower(config.kafka, topic, applied(decode, target))
         follower.catch_up()
         return follower
-
-
-def _applied(decode: Decode, target: Any) -> Callable[[Any], None]:
-    def apply(message: Any) -> None:
-        value = message.value()
-        if not value:
-            target.put(message.key(), None, 0, 1)
-            return
-        record = decode(value)
-        until = record["valid_to"]
-        target.put(
-            message.key(),
-            {**record, "valid_from": from_micros(micros(record["valid_from"]))},
-            micros(record["valid_from"]),
-            _FOREVER_US if until is None else micros(until),
-        )
-
-    return apply

@@ -6,14 +6,17 @@ from datetime import datetime
 from typing import Any
 
 import schemas
-from hub.codec import RecordCodec, schema_id
+from hub.codec import RecordCodec, micros, schema_id
 from hub.config import Config
+from hub.defence import Defence
 from hub.errors import RecordError
 from hub.kafka.records import Record, read, write
 from hub.registry import Registry
 from hub.schema_ids import SchemaIds, unsound
 
-__all__ = ["Decoder", "near_topic", "publish", "rows", "table"]
+__all__ = ["Decoder", "defence_of", "entries", "near_topic", "publish", "rows", "table"]
+
+_FOREVER_US = 2**62
 
 
 class Decoder:
@@ -63,6 +66,24 @@ def table(config: Config, registry: Registry, topic: str) -> Mapping[bytes, dict
             found.pop(record.key, None)
         else:
             found[record.key] = ids.decode(topic, record.value)
+    return found
+
+
+def entries(
+    config: Config, registry: Registry, topic: str
+) -> Iterator[tuple[bytes, dict[str, Any], int, int]]:
+    """Entries of a dated register by key, each with when it holds, in µs: `from <= t < to`."""
+    for key, entry in table(config, registry, topic).items():
+        until = entry["valid_to"]
+        to_us = _FOREVER_US if until is None else micros(until)
+        yield key, entry, micros(entry["valid_from"]), to_us
+
+
+def defence_of(config: Config, registry: Registry) -> Defence:
+    """The devices of defence, as the register is now."""
+    found = Defence()
+    for entry in entries(config, registry, "device.v1"):
+        found.put(*entry)
     return found
 
 

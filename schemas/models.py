@@ -815,7 +815,7 @@ class DeadLetter(TypedDict):
     body: NotRequired[bytes]
     """The bytes, up to 256 KiB."""
     truncated: NotRequired[bool]
-    """True when the bytes were longer; the whole stands at topic and offset."""
+    """True when the bytes are not here, or not all of them: longer, or of a feed that is shared with defence. The whole stands at topic and offset."""
     body_ref: NotRequired[str]
     """Name of the bytes in the evidence store, where they are there."""
     record_headers: NotRequired[Sequence[HeaderPair]]
@@ -845,7 +845,7 @@ class LedgerCount(TypedDict):
     minute: datetime
     """Minute of received_at (UTC)."""
     outcome: NotRequired[str]
-    """What became of them: payloads with `events`, only `refused`, with `nothing`; events `found`; of events `delivered`, `merged`, `duplicate`, `superseded`, `dropped` by rule, `dead`."""
+    """What became of them: payloads with `events`, only `refused`, with `nothing`; of what was in them events `found`, `dead`, and `withheld` (of defence: neither event nor dead letter); of events `delivered`, `merged`, `duplicate`, `superseded`, `dropped` by rule, `dead`."""
     count: NotRequired[int]
     """Records of the input."""
     produced: NotRequired[int]

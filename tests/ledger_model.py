@@ -106,7 +106,7 @@ class City:
 
     A payload's body is a letter for each of its outcomes: `e` an event, `d` an event that comes a
     second time, `o` one that no rule wants, `b` one that process can't read, `r` what a parser
-    refuses.
+    refuses, `w` what is withheld.
     """
 
     memory: Memory = field(default_factory=Memory)
@@ -140,6 +140,9 @@ class City:
                 continue
             outcomes = set()
             for index, letter in enumerate(message.value().decode()):
+                if letter == "w":
+                    counts["", *cell, "withheld"] += 1
+                    continue
                 if letter == "r":
                     outcomes.add("refused")
                     counts["", *cell, "dead"] += 1

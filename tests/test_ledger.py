@@ -45,6 +45,14 @@ def test_everything_that_may_become_of_a_record_balances():
     }  # fmt: skip
 
 
+def test_what_is_withheld_is_told_beside_the_sum_and_explains_no_payload():
+    result = books(run(City(), "ww", "ewr", "w", "e"))
+    assert result.problems == []
+    assert result.totals()["normalise"] == {"in": 4, "events": 2, "refused": 0, "nothing": 2}
+    (line,) = [each for each in result.lines if each.stage == "normalise"]
+    assert (line.taken, line.accounted, line.as_dict()["withheld"]) == (4, 4, 4)
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_one_fault_is_named_with_what_it_hit(fault):
     city = run(City(), "eee", "ebr")

@@ -3,6 +3,7 @@ import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -10,6 +11,7 @@ import schemas
 from hub.codec import REPLAYED, EventCodec
 from hub.config import Config
 from hub.connector import Rejection
+from hub.defence import Defence
 from hub.envelope import Canonical
 from hub.evidence import EvidenceStore
 from hub.parsing import Parser, RawRecord
@@ -19,7 +21,7 @@ SAMPLES = Path(__file__).parent / "samples"
 
 @pytest.fixture
 def parser(tmp_path):
-    def make(*, keep_pictures: bool = False, **config) -> Parser:
+    def make(*, keep_pictures: bool = False, defence: Defence | None = None, **config) -> Parser:
         return Parser(
             Config(id_key=b"tests: no secret, but long enough", **config),
             codecs={
@@ -28,6 +30,7 @@ def parser(tmp_path):
             },
             evidence=EvidenceStore.open(str(tmp_path / "evidence")),
             keep_pictures=keep_pictures,
+            defence=defence or Defence(),
         )
 
     return make
@@ -113,6 +116,46 @@ def test_packed_bytes_are_parsed_and_kept_unpacked(parser):
     assert found.refused(1).value == body
     assert kinds(found) == [(0, "Canonical"), (1, "wrong-type")]
     assert kinds(parser().parse(raw(body, **packed))) == [(None, "bad-encoding")]
+
+
+def of_defence(source: str, ref: str) -> Defence:
+    """A register in which one device behind a feed is of defence."""
+    found = Defence()
+    aliases = [{"source_id": source, "device_ref": ref}]
+    found.put(b"a", {"purpose": "defence", "aliases": aliases}, 0, 2**62)
+    return found
+
+
+def test_of_a_shared_feed_what_is_of_defence_is_withheld_and_its_neighbours_pass(parser):
+    shared = parser(defence=of_defence("s", "84/2"))
+    found = shared.parse(raw(signals(1, 2, "no object", 3)))
+    assert kinds(found) == [
+        (0, "Canonical"), (1, "Withheld"), (2, "wrong-type"), (3, "Canonical"),
+    ]  # fmt: skip
+    # The payload holds the withheld record too, so no letter may hold the payload.
+    assert found.refused(2).bare
+    assert shared.parse(raw(b"{")).refused(None).bare
+    assert not parser().parse(raw(signals(1))).refused(0).bare
+    assert not shared.parse(raw(signals(1), source_id=b"other")).refused(0).bare
+
+
+def test_nothing_is_read_of_a_source_of_defence_whatever_it_sent(parser):
+    source = {"s": {"connector": "spat", "purpose": "defence"}}
+    for body in (signals(1, 2), b"{", b""):
+        found = parser(source=source).parse(raw(body))
+        assert found.body == b""
+        assert kinds(found) == [(None, "Withheld")]
+
+
+def test_no_picture_of_a_withheld_event_is_stored(parser, tmp_path):
+    sample = SAMPLES / "hikvision_isapi" / "anpr_push_with_pictures.bin"
+    content_type = json.loads(Path(f"{sample}.meta.json").read_text("utf-8"))["content_type"]
+    record = raw(sample.read_bytes(), "raw.hikvision_isapi.v1", content_type=content_type.encode())
+    (event,) = [each for _, each in parser().parse(record).outcomes if isinstance(each, Canonical)]
+    ref = unquote(event.key.decode().partition("/")[2])
+    withheld = parser(keep_pictures=True, defence=of_defence("s", ref)).parse(record)
+    assert "Withheld" in [kind for _, kind in kinds(withheld)]
+    assert not [each for each in (tmp_path / "evidence").rglob("*") if each.is_file()]
 
 
 def test_a_dry_run_stores_no_picture(parser, tmp_path):

@@ -6,6 +6,7 @@ import pytest
 
 import schemas
 from hub import topics
+from hub.access import access_rules
 from hub.config import Config, KafkaConfig
 from hub.discovery import connectors
 from hub.errors import ConfigError, EnvironmentNotReadyError, IncompatibleSchemaError
@@ -89,7 +90,7 @@ def test_topics_with_personal_data_are_marked_and_a_pseudonym_is_such():
 
 
 def test_access_rules_give_a_subscriber_its_own_topics_and_groups_only():
-    rules = topics.access_rules(CONFIG)
+    rules = access_rules(CONFIG)
     police = [rule for rule in rules if "User:police " in rule]
     assert len(police) == 2
     assert all("--operation Read" in rule and "Write" not in rule for rule in police)

@@ -188,7 +188,7 @@ def _test(arguments: argparse.Namespace) -> int:
     found = sorted(
         target.subscriber
         for target in choice.targets
-        if in_force(target.subscriber, arguments.noun, _time(arguments))
+        if in_force(target.subscriber, arguments.noun, _time(arguments, "at"))
     )
     wanted = None
     if arguments.expect is not None:
@@ -229,7 +229,7 @@ def _print_targets(arguments: argparse.Namespace, choice: Any, *, explained: boo
 
     for target in choice.targets:
         rules = [id_ for id_, _ in target.rules]
-        rights = in_force(target.subscriber, arguments.noun, _time(arguments))
+        rights = in_force(target.subscriber, arguments.noun, _time(arguments, "at"))
         if arguments.json:
             line = {"subscriber": target.subscriber, "rules": rules}
             line |= {"recipients": list(target.recipients), "rights": list(map(as_dict, rights))}

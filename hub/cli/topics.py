@@ -46,11 +46,12 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 def _plan(arguments: argparse.Namespace) -> int:
     from hub import rights, topics
+    from hub.access import access_rules
     from hub.registry import Registry
 
     config = config_of(arguments)
     if arguments.acls:
-        print("\n".join([*rights.listed(), *topics.access_rules(config)]))
+        print("\n".join([*rights.listed(), *access_rules(config)]))
         return 0
     registry = Registry(config.registry_url)
     try:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from hub.codec import EVENT_ID
 from hub.config import Config
 from hub.connector import Nothing
-from hub.envelope import Canonical
+from hub.envelope import Canonical, Withheld
 from hub.explain.arrivals import milliseconds
 from hub.explain.logs import (
     SKEW_MS,
@@ -227,7 +227,8 @@ class Explainer:
         found = {index for index, each in results if isinstance(each, Canonical)}
         held = {each.parse.index for each in way.events if each.parse}
         refused = {each.index for each in way.letters}
-        way.parse.why = next((each.why for _, each in results if isinstance(each, Nothing)), "")
+        whys = (each.why for _, each in results if isinstance(each, Nothing | Withheld))
+        way.parse.why = next(whys, "")
         way.mended = sorted(refused & found, key=str)
         if None in refused and found:
             way.mended = [None]

@@ -6,7 +6,7 @@ from typing import Any
 from hub.config import Config
 from hub.connector import Rejection
 from hub.discovery import connector
-from hub.envelope import Canonical, Result, received_of
+from hub.envelope import Canonical, Result, Withheld, received_of
 from hub.errors import ConfigError, EnvironmentNotReadyError, HubError, UnavailableError
 from hub.evidence import EvidenceStore
 from hub.explain.difference import differing
@@ -16,6 +16,7 @@ from hub.parsing import Parser, RawRecord, event_codecs
 from hub.registry import Registry
 from hub.replayed import as_sent
 from hub.schema_ids import SchemaIds
+from hub.tables import defence_of
 
 __all__ = ["Payloads", "text_of"]
 
@@ -36,6 +37,7 @@ class Payloads:
     def __init__(self, config: Config, registry: Registry, logs: Logs) -> None:
         self._config = config
         self._logs = logs
+        self._registry = registry
         self._ids = SchemaIds(registry)
         self._parser: Parser | None = None
         self._raw: dict[Spot, Any] = {}
@@ -80,6 +82,7 @@ class Payloads:
                     codecs=event_codecs(self._ids),
                     evidence=EvidenceStore.open(self._config.evidence()),
                     keep_pictures=False,
+                    defence=defence_of(self._config, self._registry),
                 )
             raw = RawRecord.of(self._message(spot))
             self._parsed[spot] = list(self._parser.parse(raw).outcomes)
@@ -103,6 +106,8 @@ class Payloads:
             return self._compared(key, value, result)
         if isinstance(result, Rejection):
             return Check("DIFFERS", f"the parser refuses it now: {result.code}, {result.message}")
+        if isinstance(result, Withheld):
+            return Check("DIFFERS", f"parsed now, {result.why}")
         return Check("DIFFERS", "the parser finds no event at this place now")
 
     def unable(self, spot: Spot) -> str:

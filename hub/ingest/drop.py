@@ -130,6 +130,9 @@ class DropFolder:
 
     def _handle(self, path: Path, status: os.stat_result) -> bool:
         """Take a settled file, or refuse it; False when it changed after all."""
+        if self._source.refused:
+            self._refuse(path, "this hub takes nothing from this source", "not-taken")
+            return True
         limit = self._source.config.limits.body_bytes
         if status.st_size > limit:
             self._refuse(path, f"{status.st_size} bytes; this source may send {limit}")
@@ -167,14 +170,12 @@ class DropFolder:
         _move(path, self._folder / DONE)
         self._intake.count(self._source, arrival)
 
-    def _refuse(self, path: Path, reason: str) -> None:
+    def _refuse(self, path: Path, reason: str, code: str = "file-refused") -> None:
         target = _move(path, self._folder / REFUSED)
         if target is None:
             return
         target.with_name(f"{target.name}.reason.txt").write_text(f"{reason}\n", "utf-8")
-        self._source.metrics.dropped(
-            1, "file-refused", topic=self._source.topic, source_id=self._source.id
-        )
+        self._source.metrics.dropped(1, code, topic=self._source.topic, source_id=self._source.id)
         _log.warning("file refused: source=%s reason=%s", self._source.id, reason)
 
 

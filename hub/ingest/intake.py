@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from hub.config import Config, SourceConfig
 from hub.connector import Connector
+from hub.defence import is_defence
 from hub.discovery import connector as find_connector
 from hub.envelope import raw_topic
 from hub.errors import ConfigError
@@ -42,6 +43,8 @@ class Source:
         self.connector: Connector = find_connector(config.connector)
         self.lane: str = config.lane or self.connector.lane
         self.topic = raw_topic(config.connector, self.lane)
+        self.refused = is_defence(config.purpose)
+        """Nothing is taken from it."""
         self.metrics = StageMetrics("ingest", self.lane, config.transport.kind)
         possible = _SHARDS[config.transport.kind]
         if config.shard and not config.shard.startswith(possible):

@@ -118,6 +118,10 @@ class Front:
         if request.method != "POST":
             raise self._refused(HTTPStatus.METHOD_NOT_ALLOWED, "method", "Use POST.")
         source = self._authenticated(request, path.removeprefix("/v1/ingest/"))
+        if source.refused:
+            # Not why: the answer may pass through other hands.
+            detail = "This hub takes nothing from this source."
+            raise self._refused(HTTPStatus.FORBIDDEN, "not-taken", detail, source, close=True)
         return await self._take(request, source)
 
     def _authenticated(self, request: web.BaseRequest, rest: str) -> Source:

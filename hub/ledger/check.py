@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 from hub.codec import EARLIEST_US, from_micros
 from hub.kafka.archive import Place
 from hub.ledger.held import Held, printable
-from hub.ledger.rows import IN, Cell, Rows
+from hub.ledger.rows import BESIDE, IN, Cell, Rows
 from hub.render import rfc3339
 
 __all__ = ["Balance", "Difference", "Floors", "Line", "differences", "faults", "lines"]
@@ -59,7 +59,7 @@ class Line:
             "in": self.taken,
             "waiting": self.waiting,
             "open": self.open,
-            **{name: self.outcomes[name] for name in IN[self.stage]},
+            **{name: self.outcomes[name] for name in IN[self.stage] + BESIDE[self.stage]},
             "holds": self.holds,
         }
 

@@ -14,13 +14,15 @@ from typing import Any, NamedTuple
 from hub.codec import micros
 from hub.kafka.archive import Place
 
-__all__ = ["IN", "Cell", "Rows", "Spans"]
+__all__ = ["BESIDE", "IN", "Cell", "Rows", "Spans"]
 
 IN = {
     "normalise": ("events", "refused", "nothing"),
     "process": ("delivered", "merged", "duplicate", "superseded", "dropped", "dead"),
 }
 """Outcomes that explain one record of a stage's input each."""
+BESIDE = {"normalise": ("withheld",), "process": ()}
+"""Outcomes of a stage that are told beside these, and explain no record."""
 
 
 class Cell(NamedTuple):
@@ -118,7 +120,7 @@ class Rows:
                 continue
             if outcome == "dead":
                 self.dead[place] += count
-            if outcome in IN[stage]:
+            if outcome in IN[stage] + BESIDE[stage]:
                 self.outcomes.setdefault((stage, cell), Counter())[outcome] += count
 
     def span(self, place: Place) -> Spans:

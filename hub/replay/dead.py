@@ -22,6 +22,7 @@ from hub.replay.steps import Steps
 from hub.replay.verdict import Judge, Verdict, again, remembered
 from hub.replay.writer import Record, Writer, actor, written
 from hub.schema_ids import SchemaIds
+from hub.tables import defence_of
 
 __all__ = ["apply", "dry_run"]
 
@@ -91,5 +92,6 @@ def _judge(config: Config, registry: Registry) -> Judge:
         codecs=event_codecs(SchemaIds(registry)),
         evidence=EvidenceStore.open(config.evidence()),
         keep_pictures=False,
+        defence=defence_of(config, registry),
     )
     return Judge(parser, Steps(config, registry))

@@ -18,6 +18,7 @@ from hub.replay.compare import Comparison, compare
 from hub.replay.span import Span, parsed, payloads
 from hub.replay.writer import TRANSACTIONAL_ID, Record, Writer, written
 from hub.schema_ids import SchemaIds
+from hub.tables import defence_of
 
 __all__ = ["Lane"]
 
@@ -76,7 +77,8 @@ class Lane:
         known: Collection[bytes],
     ) -> Iterator[tuple[Sequence[Record], int]]:
         """What to write of each payload, and how many records that are."""
-        for found in parsed(self._config, codecs, records):
+        defence = defence_of(self._config, self._registry)
+        for found in parsed(self._config, codecs, records, defence=defence):
             comparison.count(found)
             fresh = [
                 Record(self.topics[event.noun], event.value, event.key, event.headers)

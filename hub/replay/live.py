@@ -25,6 +25,7 @@ from hub.replay.span import Found, Span, kept_for, normalised, parsed, payloads
 from hub.replay.writer import Record, Writer, written
 from hub.replayed import OF, marked
 from hub.schema_ids import SchemaIds
+from hub.tables import defence_of
 
 __all__ = ["Live", "Sending"]
 
@@ -116,7 +117,13 @@ class Live:
         self, history: History, stretches: Iterable[Stretch], *, keep_pictures: bool = False
     ) -> Iterator[Found]:
         records = payloads(history, self._span, stretches)
-        return parsed(self._config, self._codecs, records, keep_pictures=keep_pictures)
+        return parsed(
+            self._config,
+            self._codecs,
+            records,
+            defence=defence_of(self._config, self._registry),
+            keep_pictures=keep_pictures,
+        )
 
     def _corrects(self, found: Found, index: int, event: Canonical) -> Old | None:
         """The event that stood at the same place of the same payload and is not found any more."""

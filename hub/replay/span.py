@@ -8,6 +8,7 @@ import schemas
 from hub.codec import EventCodec
 from hub.config import Config
 from hub.connector import Connector, Rejection
+from hub.defence import Defence
 from hub.discovery import connector
 from hub.envelope import Canonical, raw_topic
 from hub.errors import ConfigError
@@ -100,6 +101,7 @@ def parsed(
     codecs: Mapping[str, EventCodec],
     records: Iterable[RawRecord],
     *,
+    defence: Defence,
     keep_pictures: bool = False,
 ) -> Iterator[Found]:
     """What the connectors, as they are installed here, find in the payloads."""
@@ -108,6 +110,7 @@ def parsed(
         codecs=codecs,
         evidence=EvidenceStore.open(config.evidence()),
         keep_pictures=keep_pictures,
+        defence=defence,
     )
     for record in records:
         events, refused = [], []

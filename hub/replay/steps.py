@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.areas.site import of_site
-from hub.codec import micros
 from hub.config import Config
 from hub.errors import RecordError
 from hub.parsing import RawRecord
 from hub.registry import Registry
 from hub.schema_ids import Versions
-from hub.tables import table
+from hub.tables import entries
 
 __all__ = ["Steps"]
-
-_FOREVER_US = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +54,8 @@ class Steps:
             ("location.v1", self._devices.locations),
             ("route.v1", self._rules),
         ):
-            for key, entry in table(config, registry, topic).items():
-                until = entry["valid_to"]
-                to_us = _FOREVER_US if until is None else micros(until)
-                target.put(key, entry, micros(entry["valid_from"]), to_us)
+            for entry in entries(config, registry, topic):
+                target.put(*entry)
         self._versions = Versions(registry)
         self._nouns = config.nouns()
         self._key = config.site_key()

@@ -3,9 +3,9 @@
 import pytest
 
 import schemas
+from hub.access import access_rules
 from hub.cli import main
 from hub.config import Config
-from hub.topics import access_rules
 
 SPAN = ["--from", "2026-03-01T08:00:00+07:00", "--to", "2026-03-01T09:00:00+07:00"]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from ingest_support import handle, logged, make_config
 
+from hub import metrics
 from hub.evidence import EvidenceStore
 from hub.ingest.drop import DropFolder
 from hub.ingest.intake import Intake
@@ -17,9 +18,10 @@ from hub.ingest.records import RawRecord, unpack
 class Drop:
     """A folder, its watcher without a thread, and the log it fills."""
 
-    def __init__(self, place: Path, settle_s: float = 0, **limits) -> None:
+    def __init__(self, place: Path, settle_s: float = 0, purpose: str = "", **limits) -> None:
         self.folder = place / "inbox"
         source = {
+            "purpose": purpose,
             "connector": "plain_test",
             "transport": {
                 "kind": "drop_folder",
@@ -167,3 +169,16 @@ def test_a_full_log_leaves_the_files_where_they_are(tmp_path):
     waiting = [path for path in (tmp_path / "in").iterdir() if path.is_file()]
     assert len(waiting) + len(list(done.iterdir())) == 40
     assert taken >= len(list(done.iterdir()))
+
+
+def test_files_of_a_source_of_defence_are_not_even_opened(tmp_path):
+    drop = Drop(tmp_path, purpose="defence")
+    path = drop.write("cam-9.json", b"29A-123.45")
+    path.chmod(0)
+    assert drop.watcher.scan() == 1
+    assert drop.records() == []
+    refused = drop.folder / "refused"
+    reason = (refused / "cam-9.json.reason.txt").read_text()
+    assert reason == "this hub takes nothing from this source\n"
+    assert metrics.value("hub_records_dropped_total", reason="not-taken", source_id="files") == 1
+    drop.log.close()

@@ -31,6 +31,7 @@ SOURCES = {
         "auth": {"path_sha256": [sha(PATH_SECRET)], "allow": ["10.99.0.0/16", "127.0.0.1/32"]},
     },
     "closed": {"connector": "plain_test"},
+    "army": push_source(purpose="defence"),
     "slow": push_source(limits={"per_second": 0.1, "burst": 2}),
     "sharded": push_source("sharded_test"),
     "by_header": push_source(shard="header:X-Camera"),
@@ -472,3 +473,25 @@ def test_answers_are_json_without_a_trace_of_the_server(ingest):
     answer = post(ingest.port, "/v1/ingest/s1", key="wrong")
     assert json.loads(answer.body)["title"] == "Unauthorized"
     assert answer.headers["server"] == "hub"
+
+
+def test_nothing_is_taken_from_a_source_of_defence_and_the_answer_does_not_say_why(
+    own, tmp_path, caplog
+):
+    caplog.set_level(logging.DEBUG)
+    before = metrics.value("hub_records_dropped_total", reason="not-taken", source_id="army")
+    refused, stranger, nobody = own(
+        (("/v1/ingest/army", b"29A-123.45"), {}),
+        (("/v1/ingest/army", b"29A-123.45"), {"key": "wrong"}),
+        (("/v1/ingest/nobody", b"29A-123.45"), {}),
+    )
+    assert (refused.status, refused.json["type"]) == (403, "urn:hub:problem:not-taken")
+    assert refused.json["detail"] == "This hub takes nothing from this source."
+    # Who has not its key can't tell it from a source that is not there.
+    assert (stranger.status, stranger.body) == (nobody.status, nobody.body) == (401, nobody.body)
+    said = caplog.text.encode() + refused.body
+    assert b"defence" not in said
+    assert b"29A-123.45" not in said
+    counted = metrics.value("hub_records_dropped_total", reason="not-taken", source_id="army")
+    assert counted == before + 1
+    assert logged(tmp_path) == []

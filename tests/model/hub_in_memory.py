@@ -17,6 +17,7 @@ import clients
 import pytest
 from clients import Killed, Life, Message
 from cluster import PARTITIONS, Cluster, Log, Place
+from compare import compare
 
 import hub.engine.lag
 import hub.engine.loop
@@ -354,7 +355,7 @@ class Site:
                     if entry is not None and entry.visible:
                         found[topic, entry.key].append(entry.value)
         for name in expected.keys() | found.keys():
-            _compare(name, expected[name], found[name])
+            compare(name, expected[name], found[name])
         twice = [row for row, count in self._unknown().items() if count > 1]
         assert not twice, f"one partition told an unknown device twice within the hour: {twice}"
         for worker in self.workers.values():
@@ -388,20 +389,3 @@ def on_site(scenario: Callable[[Site], None]) -> None:
         scenario(site)
     finally:
         site.close()
-
-
-def _compare(name: Any, expected: list[bytes], found: list[bytes]) -> None:
-    if name[0] == LETTERS:
-        expected, found = [_letter(each) for each in expected], [_letter(each) for each in found]
-        expected.sort()
-        found.sort()
-    lost, added = Counter(expected) - Counter(found), Counter(found) - Counter(expected)
-    assert not lost, f"lost {lost.total()} of {len(expected)} on {name}"
-    assert not added, f"delivered {added.total()} too many on {name}"
-    assert found == expected, f"the order on {name} is another one"
-
-
-def _letter(value: bytes) -> bytes:
-    """A dead letter without the time it was written at."""
-    record = RecordCodec(schemas.built(LETTERS), 0).decode(value)
-    return json.dumps([record["topic"], record["partition"], record["offset"]]).encode()
