@@ -10,7 +10,7 @@ def access_rules(config: Config) -> list[str]:
     """`kafka-acls` calls that give every principal what it needs, and nothing else.
 
     Principals are the ids of subscribers, `hub-ingest`, `hub-normalise`, `hub-process`, and
-    `hub-replay` for people who replay.
+    `hub-replay` for people who look at dead letters and replay.
     """
     found = [
         _rule(config, "hub-ingest", ("Write",), topic="raw.", prefixed=True),
@@ -58,7 +58,7 @@ def access_rules(config: Config) -> list[str]:
             config, "hub-replay", ("Write", "Describe"), transactional="hub-replay", prefixed=True
         ),
     ]
-    found.append(_rule(config, "ops", ("Read",), topic="dead_letter.v1"))
+    # Not the dead letters: they hold payloads, and operators have a right to no plate.
     found.append(_rule(config, "ops", ("Read",), topic="ledger.v1"))
     return sorted(set(found))
 
