@@ -55,6 +55,7 @@ COMMANDS = (
     Command("area", "area", "administrative areas by date"),
     Command("place", "place", "roads, junctions and camera positions by date"),
     Command("plate", "plate", "what a licence plate says, and what it leaves open"),
+    Command("violation", "violation", "codes of violations, candidates and people's decisions"),
     Command("route", "route", "the routing rules"),
     Command("bench", "bench", "measure the stages on this machine"),
     Command("doctor", "doctor", "what is not ready, and what to do"),
