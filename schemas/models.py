@@ -343,14 +343,14 @@ class DetectionBody(TypedDict):
 
 
 class ViolationBody(TypedDict):
-    """A suspected violation seen by a device: a candidate. Only people turn one into a verified violation."""
+    """A suspected violation seen by a device: a candidate, never a verdict. Only people decide, and their decisions stand on `police.violation_review.v1`. Its pictures, with their SHA-256, are in `restricted.pictures`."""
 
     act: NotRequired[str]
-    """The act in the source's words."""
+    """The act in the source's words; `act_word` has the hub's."""
     law_code: NotRequired[str]
-    """National code `DDDYY.article.clause.point.seq`; the letter đ is not d."""
+    """Code of the act in `law_namespace`. National: `DDDYY.article.clause.point.seq`; the letter đ is not d; it ends with its point where the sequence is not known. Empty where several fit: only people can choose."""
     law_version: NotRequired[str]
-    """Decree the code refers to, by act time."""
+    """Text of the decree that held at the time of the act: the decree, and the one that amended it (`168/2024/ND-CP+238/2026/ND-CP`)."""
     lane: NotRequired[int | None]
     """Lane as the source numbers it."""
     direction: NotRequired[Direction]
@@ -360,17 +360,33 @@ class ViolationBody(TypedDict):
     speed_limit_kmh: NotRequired[float | None]
     """Limit that applies, in km/h."""
     signal_state: NotRequired[str]
-    """State of the signal at the act, in the source's words."""
+    """State of the signal at the act, as the source tells it."""
     red_elapsed_s: NotRequired[float | None]
     """Seconds since the signal turned red."""
     score: NotRequired[float | None]
     """Score of the detection, 0 to 1."""
     detector: NotRequired[str]
-    """Model and version of the detector."""
+    """Model and version of the detector in one text, where the source does not tell them apart."""
     calibration_ref: NotRequired[str]
     """Certificate of the measuring device."""
     vehicle_type: NotRequired[str]
     """Kind of vehicle in the source's words."""
+    act_word: NotRequired[str]
+    """The act in the hub's own word, `red_light` (`hub violation act` lists them); empty when the source's words were not recognised."""
+    source_code: NotRequired[str]
+    """The source's own code of the act, as given."""
+    law_namespace: NotRequired[str]
+    """List of codes that `law_code` is of: `vn` for national codes, else a name its owner gives."""
+    duration_s: NotRequired[float | None]
+    """Seconds the act lasted, from its first picture to its last."""
+    detector_model: NotRequired[str]
+    """Model that saw the act."""
+    detector_version: NotRequired[str]
+    """Version of that model."""
+    clock_sync: NotRequired[str]
+    """How the device says its clock is set: `synchronised`, `unsynchronised`; empty when it does not say."""
+    position_code: NotRequired[str]
+    """Number of the camera's position, `VT87`, as records of violations write it."""
 
 
 HealthState = Literal["UNKNOWN", "ONLINE", "DEGRADED", "OFFLINE", "FAULT"]
