@@ -8,31 +8,33 @@ Facts are from captured payloads, maintainers' issue threads and ISAPI manual te
 standard. Names are compared without namespace (eight are in the field) and misspelt tags
 (`vehileModel`) are the contract. The scale of `plateRect` is not declared, so it is not guessed.
 Inferred: `forward` approaches the camera, `reverse` departs. Driver and face pictures are dropped
-here. An act the camera calls illegal stays a plate read with a flag. A `videoloss` that is
-`inactive` is the heartbeat, so the end of a real loss of video can't be told from it.
+here. A passage the camera calls illegal is a plate read and, beside it, a violation: a candidate
+(`passages`). A `videoloss` that is `inactive` is the heartbeat, so the end of a real loss of video
+can't be told from it.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 import hub
 from connectors._formats.coordinates import read_position
 from connectors._formats.documents import read_body
 from connectors._formats.multipart import Part
-from connectors._formats.numbers import integer, number, percent
-from connectors._formats.pictures import a_box, take_pictures
-from connectors._formats.plates import read_plate, without_plate
+from connectors._formats.numbers import integer, number
+from connectors._formats.pictures import take_pictures
+from connectors._formats.plates import read_plate
 from connectors._formats.times import Stamp, read_stamp
 from connectors._formats.xml import Node, parse_xml
+from connectors.hikvision_isapi.passages import DIRECTIONS, YES, box, passages, plate_read
 from hub import Connector, Event, Nothing, Outcome, Payload, PayloadError, Position, Rejection
 from hub.connector import Severity
+from hub.law import words
 
 DOCUMENTS_MAX = 256
-UUID_MIN = 16  # characters: shorter ones are masks such as `x`, not ids
 ALERT = "EventNotificationAlert"
 
 
@@ -44,6 +46,20 @@ class Options(hub.Options):
         description="What names the device, before `/` and the channel: `mac` (else the serial "
         "number, else the address), `ip` (else mac, else serial), or the `channel` alone",
     )
+    acts: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="What the cameras' `illegalCode` mean, in the hub's words (`hub violation act` "
+        'lists them): `{"1039": "stopping"}`; of the list a camera comes with, 1301 and 1625 are '
+        "known",
+    )
+
+    @field_validator("acts")
+    @classmethod
+    def _known_acts(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        for code, word in value.items():
+            if word not in words():
+                raise ValueError(f"{word!r} ({code}) is none of {', '.join(words())}")
+        return value
 
 
 # Event types that tell of the device itself: (component, state while the alarm is active).
@@ -82,8 +98,6 @@ WRAPPERS = {
     "duration": "DurationList/Duration/relationEvent",
     "aid": "AID/illegalTrafficEvent",
 }
-DIRECTIONS = {"forward": "APPROACHING", "reverse": "DEPARTING"}
-YES = frozenset({"yes", "true", "1"})
 DEVICE_ORDER = {
     "mac": ("mac", "serial", "ip"),
     "ip": ("ip", "mac", "serial"),
@@ -150,7 +164,8 @@ def _alert(node: Node, payload: Payload, options: Options) -> Iterator[Outcome]:
         elif name in HEALTH:
             yield _health(node, kind, _common(node, payload, options))
         elif name == "anpr" or node.find("ANPR/licensePlate"):
-            yield _passage(node, _common(node, payload, options))
+            common = _common(node, payload, options)
+            yield from passages(node, common, options.acts, payload.received_at)
         else:
             yield from _detections(node, kind, _common(node, payload, options))
 
@@ -259,52 +274,13 @@ def _detections(node: Node, kind: str, common: dict[str, Any]) -> Iterator[Event
                 "target": region.value("detectionTarget") or node.value("detectionTarget"),
                 "region": region.value("regionID"),
                 "post_count": count,
-                "box": _box(region.find("TargetRect"), "UNIT"),
+                "box": box(region.find("TargetRect"), "UNIT"),
                 "polygon": polygon,
                 "polygon_scale": "PERMILLE" if permille else "UNKNOWN",
                 "input_ref": node.value("inputIOPortID") or node.value("dynInputIOPortID"),
             },
             **common,
         )
-
-
-def _passage(node: Node, common: dict[str, Any]) -> Event:
-    """A vehicle passed a camera that reads plates, read or not."""
-    anpr = node.find("ANPR")
-    if anpr is None:
-        raise PayloadError("a plate read without its data", code="anpr-missing", path="ANPR")
-    two_wheels = anpr.value("twoWheelVehicle").lower() in YES
-    plate, flags = read_plate(
-        anpr.value("licensePlate"),
-        category="MOTORBIKE" if two_wheels else "UNKNOWN",
-        colour=anpr.value("plateColor"),
-        confidence=percent(anpr.value("confidenceLevel")),
-    )
-    uuid = node.value("UUID")
-    if uuid and len(uuid) < UUID_MIN:
-        uuid, flags = "", (*flags, "native_id_too_short")
-    if anpr.value("category"):
-        flags += ("plate_category_apart",)
-    if {anpr.value(f"illegalInfo/illegal{part}", "0") for part in ("Code", "Name")} != {"0"}:
-        flags += ("violation_reported",)
-    scores = [percent(text) for text in anpr.value("plateCharBelieve").split(",")]
-    rects = anpr.findall("pictureInfoList/pictureInfo/plateRect")
-    size = node.find("detectionBackgroundImageResolution")
-    make = anpr.value("vehicleInfo/vehicleLogoRecog")
-    body = {
-        "direction": DIRECTIONS.get(anpr.value("direction").lower(), "UNKNOWN"),
-        "lane": integer(anpr.value("line")),
-        "speed_kmh": number(anpr.value("vehicleInfo/speed")) or None,
-        "speed_limit_kmh": number(anpr.value("speedLimit")) or None,
-        "vehicle_type": anpr.value("vehicleType"),
-        "vehicle_colour": anpr.value("vehicleInfo/color"),
-        "vehicle_make": "" if make == "0" else make,
-        "country": anpr.value("country"),
-        "character_confidences": [] if None in scores else scores,
-        "plate_box": _box(rects[-1] if rects else anpr.find("plateRect"), "UNKNOWN", size),
-        "list_name": anpr.value("vehicleListName"),
-    }
-    return _plate_read(common, body, plate, uuid, flags)
 
 
 def _plates(node: Node, payload: Payload, options: Options) -> Iterator[Outcome]:
@@ -328,36 +304,7 @@ def _plates(node: Node, payload: Payload, options: Options) -> Iterator[Outcome]
             "lane": integer(found.value("laneNo")),
             "country": found.value("country"),
         }
-        yield _plate_read(common, body, plate, found.value("picName"), (*stamp.flags, *flags))
-
-
-def _plate_read(
-    common: dict[str, Any],
-    body: dict[str, Any],
-    plate: dict[str, Any],
-    reported_id: str,
-    flags: tuple[str, ...],
-) -> Event:
-    native_id, id_flags = without_plate(reported_id, plate["text"])
-    flags = (*common.get("quality_flags", ()), *flags, *id_flags)
-    return Event(
-        noun="plate_read",
-        kind="vehicle.passage",
-        severity="INFO",
-        native_id=native_id,
-        body=body,
-        restricted={"plate": plate},
-        **{**common, "quality_flags": tuple(dict.fromkeys(flags))},
-    )
-
-
-def _box(rect: Node | None, scale: str, size: Node | None = None) -> dict[str, Any] | None:
-    if rect is None:
-        return None
-    names = ("X", "Y", "width", "height")
-    numbers = [number(rect.value(name) or rect.value(name.lower())) for name in names]
-    sides = [integer(size.value(name)) if size else None for name in ("width", "height")]
-    return a_box(numbers, scale, sides)
+        yield plate_read(common, body, plate, found.value("picName"), (*stamp.flags, *flags))
 
 
 def _nothing(why: str) -> Callable[[Node, Payload, Options], Iterable[Outcome]]:
@@ -385,10 +332,17 @@ connector = Connector(
     name="hikvision_isapi",
     title="Hikvision cameras and recorders, ISAPI events",
     parse=parse,
-    emits=("plate_read", "detection", "health"),
+    emits=("plate_read", "detection", "violation", "health"),
     identity={
         "plate_read": ("restricted.plate.raw", "body.lane", "body.direction"),
         "detection": ("body.rule", "body.state", "body.region", "body.target", "body.input_ref"),
+        "violation": (
+            "restricted.plate.raw",
+            "body.lane",
+            "body.direction",
+            "body.source_code",
+            "body.act",
+        ),
         "health": ("body.component", "body.state"),
     },
     options=Options,

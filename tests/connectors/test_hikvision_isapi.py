@@ -90,7 +90,7 @@ def schemas():
     named = {}
     folder = ROOT / "schemas" / "avro"
     loaded = {}
-    for name in ("header", "restricted", "plate_read", "detection", "health"):
+    for name in ("header", "restricted", "plate_read", "detection", "violation", "health"):
         raw = json.loads((folder / f"{name}.avsc").read_text())
         shared = {key: value for key, value in named.items() if key.startswith("hanoi.hub.Sha")}
         loaded[name] = parse_schema(raw, named_schemas=named if name == "header" else shared)
@@ -343,12 +343,6 @@ def test_a_masked_uuid_is_no_id():
 def test_history_data_is_replayed_and_may_be_old():
     event = one(anpr(more="<alarmDataType>1</alarmDataType>", dateTime="2026-03-11T07:46:00+07:00"))
     assert (event.replayed, event.time_quality) == (True, "DEVICE")
-
-
-def test_an_act_called_illegal_stays_a_plate_read_with_a_flag():
-    illegal = "<illegalInfo><illegalCode>1240</illegalCode></illegalInfo>"
-    event = one(anpr(more=illegal))
-    assert (event.noun, event.quality_flags) == ("plate_read", ("violation_reported",))
 
 
 def test_a_letter_kept_apart_from_the_plate_is_flagged():
