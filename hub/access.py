@@ -10,7 +10,8 @@ def access_rules(config: Config) -> list[str]:
     """`kafka-acls` calls that give every principal what it needs, and nothing else.
 
     Principals are the ids of subscribers, `hub-ingest`, `hub-normalise`, `hub-process`, and
-    `hub-replay` for people who look at dead letters and replay.
+    `hub-replay` for people who look at dead letters and replay and `police-review` for those who
+    decide on violations.
     """
     found = [
         _rule(config, "hub-ingest", ("Write",), topic="raw.", prefixed=True),
@@ -35,14 +36,16 @@ def access_rules(config: Config) -> list[str]:
         found.append(
             _rule(config, stage, ("Write", "Describe"), transactional=f"{stage}-", prefixed=True)
         )
-    for subscriber in schemas.subscribers():
-        own = f"{subscriber}."
-        found += [
-            _rule(config, "hub-process", ("Write",), topic=own, prefixed=True),
-            _rule(config, subscriber, ("Read",), topic=own, prefixed=True),
-            _rule(config, subscriber, ("Read",), group=own, prefixed=True),
-        ]
     both = ("Read", "Write")
+    for name, subscriber in schemas.subscribers().items():
+        found.append(_rule(config, name, ("Read",), topic=f"{name}.", prefixed=True))
+        found.append(_rule(config, name, ("Read",), group=f"{name}.", prefixed=True))
+        # One by one: a topic that begins so may be people's, and no stage may write there.
+        for topic in (schemas.subscriber_topic(name, noun) for noun in subscriber.nouns):
+            found.append(_rule(config, "hub-process", ("Write",), topic=topic))
+    found.append(_rule(config, "hub-process", ("Write",), topic="ops.unknown_device.v1"))
+    found.append(_rule(config, "police-review", ("Read",), topic="police.violation.v1"))
+    found.append(_rule(config, "police-review", both, topic="police.violation_review.v1"))
     for topic in (*(noun.topic for noun in schemas.nouns().values()), "dead_replay.v1"):
         found.append(_rule(config, "hub-replay", both, topic=topic))
     found += [

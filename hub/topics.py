@@ -154,7 +154,7 @@ def _own(config: Config) -> Iterable[TopicSpec]:
             ),
             personal_data=topic.personal_data,
             versions=_versions(topic.name),
-            readers=("the hub's stages and tools",),
+            readers=(topic.readers,),
         )
 
 

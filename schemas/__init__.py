@@ -92,6 +92,8 @@ class OwnTopic:
     cleanup: Literal["delete", "compact", "compact,delete"] = "delete"
     segment_minutes: int | None = None
     personal_data: bool = False
+    readers: str = "the hub's stages and tools"
+    """Who would break with its schema."""
 
 
 @cache

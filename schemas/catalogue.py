@@ -40,6 +40,16 @@ example is in the project's README.
   compute it for any plate.
 - Times are UTC, microseconds; `time_quality` says how far `observed_at` can be trusted.
 - `status` other than `LIVE` goes to the `ops.*` topics only.
+- A record of `*.violation.v1` is a **candidate**: a device suspects an act. It is no verdict and
+  has no state. `body.act` and `source_code` are the device's words; `act_word` and `law_code` are
+  the hub's reading of them, by the text of the decree in force on the day of the act
+  (`law_version`). Where several codes fit, `law_code` is empty and the flag `law_code_open` says
+  so: only people choose. A code without its sequence (`16824.7.7.a`) names the provision. Evidence
+  is in `restricted.pictures`, each with its SHA-256.
+- What people decide stands on `police.violation_review.v1`, for the police alone. The hub writes
+  no decision and acts on none. Fold the records of one key in the order of the log: a decision
+  holds when it builds on the last one that holds (`previous_id`) and its `state` may follow; any
+  other is void. `hub violation show EVENT_ID` does so; `hub/reviews/case.py` has the rules.
 - `place.areas_then` are the wards or communes in force when it happened, `place.areas_now` those in
   force when the hub wrote it. All 126 codes of today were another territory's before July 2025: a
   code means nothing without its `scheme`. `AMBIGUOUS` lists every candidate; count such events

@@ -19,7 +19,7 @@ _NO_DEFAULT = {
     "location_id",
     "device_ref", "valid_from", "subscriber", "dead_id", "slot", "sequence", "written_at",
     "stage", "topic", "partition", "from_offset", "to_offset", "next_offset", "start_ms", "ids",
-    "minute", "failed_at", "received_at", "hour", "suggested",
+    "minute", "failed_at", "received_at", "hour", "suggested", "review_id", "decided_at",
 }  # fmt: skip
 
 

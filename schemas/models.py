@@ -10,6 +10,7 @@ __all__ = [
     "AlertInfo",
     "Box",
     "BoxScale",
+    "CorrectedPlate",
     "DeadId",
     "DeadLetter",
     "DeadReplay",
@@ -49,6 +50,9 @@ __all__ = [
     "ReportedArea",
     "Resolution",
     "Restricted",
+    "ReviewId",
+    "ReviewRestricted",
+    "ReviewState",
     "Route",
     "Routing",
     "RuleRef",
@@ -73,6 +77,7 @@ __all__ = [
     "Vertex",
     "View",
     "ViolationBody",
+    "ViolationReview",
     "Waypoint",
     "Withheld",
 ]
@@ -849,6 +854,67 @@ class DeadReplay(TypedDict):
     """User and machine that ran the command."""
     topic: NotRequired[str]
     """Topic its record was put on again; empty when there was nothing left to send."""
+
+
+ReviewId = bytes
+"""A UUID, as its 16 bytes."""
+
+
+ReviewState = Literal["UNKNOWN", "UNDER_REVIEW", "APPROVED", "REJECTED", "NOTIFIED", "CONTESTED", "FINED", "CLOSED"]
+"""Where the case stands. APPROVED: a person found a violation. NOTIFIED: the owner was told. CONTESTED: the owner objects. CLOSED: the file is ended."""
+
+
+class CorrectedPlate(TypedDict):
+    """The plate as the reviewer reads it."""
+
+    text: NotRequired[str]
+    """Upper case letters and digits only; Đ is written D."""
+    category: NotRequired[PlateCategory]
+    """Category of vehicle."""
+    colour: NotRequired[PlateColour]
+    """Background colour of the plate."""
+
+
+class ReviewRestricted(TypedDict):
+    """What the law treats as personal data (Decree 356/2025/ND-CP, article 3)."""
+
+    plate: NotRequired[CorrectedPlate | None]
+    """The plate as the reviewer corrected it; null: as the camera read it."""
+
+
+class ViolationReview(TypedDict):
+    """What a person decided about a violation candidate. The hub never makes one; a candidate without decisions is a candidate still. A decision holds when it builds on the last one that holds, and its state may follow: the first such record of the log wins, any other is void."""
+
+    review_id: ReviewId
+    """This decision. The same record again is a repeat."""
+    event_id: EventId
+    """The candidate: `header.event_id` on `police.violation.v1`."""
+    subject_id: SubjectId
+    """The candidate's `header.subject_id`."""
+    previous_id: NotRequired[ReviewId | None]
+    """The decision this one builds on; null for the first."""
+    state: NotRequired[ReviewState]
+    """Where the case stands with this decision."""
+    decided_at: datetime
+    """When it was decided (UTC)."""
+    act_at: NotRequired[datetime | None]
+    """When the act was, as the candidate says (UTC): it chooses the text of the decree, and its limitation of a year runs from it."""
+    reviewer: NotRequired[str]
+    """Who decided: the officer's number, never a name."""
+    unit: NotRequired[str]
+    """Agency code of the officer's unit."""
+    reason: NotRequired[str]
+    """Why, without names and plates."""
+    law_namespace: NotRequired[str]
+    """List of codes that `law_code` is of, as in the candidate."""
+    law_code: NotRequired[str]
+    """Code as decided; a decision APPROVED names it."""
+    law_version: NotRequired[str]
+    """Text of the decree that held at the time of the act."""
+    case_ref: NotRequired[str]
+    """The unit's own reference of the file."""
+    restricted: NotRequired[ReviewRestricted]
+    """Personal data."""
 
 
 class LedgerCount(TypedDict):

@@ -103,7 +103,7 @@ def test_access_rules_give_a_subscriber_its_own_topics_and_groups_only():
 
 def test_no_subscriber_can_read_where_personal_data_stands_without_a_view():
     canonical = {noun.topic for noun in schemas.nouns().values()}
-    for rule in topics.access_rules(CONFIG):
+    for rule in access_rules(CONFIG):
         who = rule.split("User:")[1].split()[0]
         if who in schemas.subscribers() and "--topic" in rule:
             topic = rule.split("--topic ")[1].split()[0]

@@ -1,9 +1,10 @@
-"""`hub violation code|act`."""
+"""`hub violation code|act`; `violation_case` has `review` and `show`."""
 
 import argparse
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from hub.cli import violation_case
 from hub.cli.common import Commands, command, group, json_option, near, table, time_or_day_of
 from hub.errors import ConfigError
 
@@ -49,6 +50,7 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
         "--at", metavar="DATE", help="when the act was: a day in Hanoi, or RFC 3339 (default: now)"
     )
     json_option(act)
+    violation_case.add(violations)
 
 
 def _code(arguments: argparse.Namespace) -> int:
