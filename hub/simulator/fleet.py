@@ -9,7 +9,16 @@ from hub.simulator import plates
 from hub.simulator.city import Camera, City
 from hub.simulator.schedule import Clock, Queue, Rates, times
 from hub.simulator.truth import Fact, Refusal, Shot
-from hub.simulator.wire.isapi import XML, Alarm, Part, Passage, alarm_xml, anpr_xml, multipart
+from hub.simulator.wire.isapi import (
+    ACTS,
+    XML,
+    Alarm,
+    Part,
+    Passage,
+    alarm_xml,
+    anpr_xml,
+    multipart,
+)
 
 __all__ = ["Fleet"]
 
@@ -30,6 +39,8 @@ class Fleet:
 
     def __init__(self, city: City, clock: Clock, rates: Rates) -> None:
         self._random = Random(f"{city.seed}/fleet")  # noqa: S311 - repeats itself by design
+        # Of their own, so that their rate changes nothing else of a seed's city.
+        self._offences = Random(f"{city.seed}/offences")  # noqa: S311 - the same
         self._cameras = city.cameras
         self._clock = clock
         self._rates = rates
@@ -78,6 +89,7 @@ class Fleet:
             confidence=random.randrange(70, 100) if read else 0,
             speed_kmh=random.randrange(12, 64),
             vehicle_colour=random.choice(_COLOURS),
+            illegal=self._offence() if read else "",
             history=history,
             pictures=[role for role in roles if role != "pilotPicture"],
         )
@@ -93,9 +105,15 @@ class Fleet:
             uuid=self._uuid(at),
             plate=plates.misread(random, plate.text),
             confidence=random.randrange(70, 100),
+            illegal="",
             pictures=[],
         )
         self._queue.put(self._read(at_s + later_s, camera, again, [], vehicle))
+
+    def _offence(self) -> str:
+        """The camera's code of the act it calls illegal; mostly none."""
+        random = self._offences
+        return random.choice(tuple(ACTS)) if random.random() < self._rates.violations else ""
 
     def _uuid(self, at: datetime) -> str:
         return f"{at:%Y%m%d%H%M%S}" + "".join(self._random.choice(_LETTERS) for _ in range(30))
@@ -123,8 +141,12 @@ class Fleet:
             vehicle="" if camera.clock_error else vehicle,
             score=passage.confidence,
         )
+        facts = [fact]
+        if passage.illegal:
+            # A candidate beside the read; it is merged with no other, whatever the vehicle.
+            facts.append(replace(fact, noun="violation", kind="vehicle.violation", vehicle=""))
         kind = "plate_read_with_pictures" if roles else "plate_read"
-        return _shot(at_s, camera, body, kind, fact, content_type=content_type)
+        return _shot(at_s, camera, body, kind, *facts, content_type=content_type)
 
     def _detection(self, at_s: float, camera: Camera) -> None:
         """A smart event; a camera has at most one a second, as their stamps have no parts of it."""

@@ -37,6 +37,8 @@ class Rates:
     """Passages whose plate the camera could not read."""
     second_reads: float = 0.05
     """Passages that the same camera reads twice within three seconds."""
+    violations: float = 0.002
+    """Passages that the camera calls illegal."""
     retransmitted: float = 0.05
     late: float = 0.02
     """Camera events up to 72 h old."""

@@ -75,6 +75,7 @@ def test_every_kind_of_trouble_is_in_the_plan(shots: list[Shot], truth: Truth) -
     }  # fmt: skip
     assert all(truth.outcomes[name] for name in ("duplicate", "repeat", "superseded", "refused"))
     assert all(f"ops.{noun}.v1" in truth.expected for noun in ("health", "situation", "alert"))
+    assert truth.expected["police.violation.v1"]
 
 
 def test_connectors_find_in_every_payload_what_the_truth_says(

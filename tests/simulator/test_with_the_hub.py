@@ -150,7 +150,7 @@ QUIET = Rates(
 TROUBLED = Rates(
     plate_reads_per_s=5, heartbeats_per_s=2, detections_per_s=3, alarms_per_s=10,
     situations_per_s=2, alert_chains_per_s=1, retransmitted=0.3, swapped=0.25, late=0.2,
-    wrong_clocks=0.1, unknown_cameras=0.1, broken=0.02, second_reads=0.3,
+    wrong_clocks=0.1, unknown_cameras=0.1, broken=0.02, second_reads=0.3, violations=0.3,
 )  # fmt: skip
 # A vehicle is forgotten a minute after its last report arrived, which the truth does not know.
 SLOW = replace(TROUBLED, second_reads=0)

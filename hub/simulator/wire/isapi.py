@@ -7,9 +7,23 @@ from xml.sax.saxutils import escape
 
 from hub.simulator.wire import jpeg
 
-__all__ = ["XML", "Alarm", "Part", "Passage", "Sender", "alarm_xml", "anpr_xml", "multipart"]
+__all__ = [
+    "ACTS",
+    "XML",
+    "Alarm",
+    "Part",
+    "Passage",
+    "Sender",
+    "alarm_xml",
+    "anpr_xml",
+    "multipart",
+]
 
 XML = "application/xml"
+
+
+ACTS = {"1301": "Wrong-way driving", "1625": "Running the red light"}
+"""Codes of the list that cameras come with, and the names they send along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +53,8 @@ class Passage:
     confidence: int
     speed_kmh: int
     vehicle_colour: str
+    illegal: str = ""
+    """The camera's code of the act it saw; "" for none. A key of `ACTS`."""
     history: bool = False
     """Sent from the camera's memory after its line was down."""
     pictures: Sequence[str] = ()
@@ -80,6 +96,12 @@ def anpr_xml(sender: Sender, passage: Passage) -> bytes:
         f"<absTime>{stamp}</absTime></pictureInfo>\n"
         for role in passage.pictures
     )
+    illegal = (
+        f"<illegalInfo>\n<illegalCode>{passage.illegal}</illegalCode>\n"
+        f"<illegalName>{ACTS[passage.illegal]}</illegalName>\n</illegalInfo>\n"
+        if passage.illegal
+        else ""
+    )
     listed = f"<pictureInfoList>\n{pictures}</pictureInfoList>\n" if pictures else ""
     history = int(passage.history)
     return (
@@ -93,7 +115,7 @@ def anpr_xml(sender: Sender, passage: Passage) -> bytes:
         "<licenseBright>0</licenseBright>\n<dangmark>no</dangmark>\n"
         f"<twoWheelVehicle>{'yes' if passage.motorbike else 'no'}</twoWheelVehicle>\n"
         "<threeWheelVehicle>no</threeWheelVehicle>\n"
-        f"<plateCharBelieve>{characters}</plateCharBelieve>\n"
+        f"<plateCharBelieve>{characters}</plateCharBelieve>\n{illegal}"
         f"<vehicleType>{'twoWheelVehicle' if passage.motorbike else 'vehicle'}</vehicleType>\n"
         f"<detectDir>8</detectDir>\n<detectType>0</detectType>\n"
         f"<alarmDataType>{history}</alarmDataType>\n"
