@@ -1,8 +1,8 @@
 """Configuration: `hub.toml` and `HUB_*` variables, as frozen, checked values with units.
 
 Variables win over the file: `HUB_DATA`, `HUB_SLOT`, `HUB_KAFKA_BOOTSTRAP`, `HUB_REGISTRY_URL`,
-`HUB_EVIDENCE_URL`, `HUB_INGEST_PORT`, `HUB_METRICS_PORT`, `HUB_METRICS_HOST` and `HUB_ID_KEY`
-(or `HUB_ID_KEY_FILE`).
+`HUB_EVIDENCE_URL`, `HUB_HOLDS_URL`, `HUB_INGEST_PORT`, `HUB_METRICS_PORT`, `HUB_METRICS_HOST` and
+`HUB_ID_KEY` (or `HUB_ID_KEY_FILE`).
 """
 
 import os
@@ -171,6 +171,12 @@ class Config(_Model):
     evidence_url: str = Field(
         default="", description="Any fsspec URL; a folder under `data` when empty"
     )
+    holds_url: str = Field(
+        default="", description="Where legal holds copy to, as evidence_url; `holds` when empty"
+    )
+    retention: Mapping[str, int] = Field(
+        default_factory=dict, description="Days by retention class, within the class's bounds"
+    )
     ingest: IngestConfig = IngestConfig()
     stage: StageConfig = StageConfig()
     metrics_port: int = Field(
@@ -195,6 +201,32 @@ class Config(_Model):
                 raise ValueError(f"{name} has no near duplicates to merge")
         return given
 
+    @field_validator("retention")
+    @classmethod
+    def _bounded(cls, given: Mapping[str, int]) -> Mapping[str, int]:
+        classes = schemas.retention()
+        for name, days in given.items():
+            known = classes.get(name)
+            if known is None:
+                raise ValueError(f"no such class: {name}; there are {', '.join(classes)}")
+            if known.days is None:
+                raise ValueError(f"{name} is kept until people end it: it has no days")
+            if not known.least <= days <= known.most:
+                bounds = f"{known.least} to {known.most} days"
+                raise ValueError(f"{name} is kept {bounds}, not {days} ({known.ground})")
+        kept = {name: given.get(name, each.days or 0) for name, each in classes.items()}
+        naming = max(("canonical", "police"), key=lambda name: kept[name])
+        if kept["picture"] < kept[naming]:
+            raise ValueError(
+                f"pictures are kept {kept['picture']} days and {naming}, whose events name them, "
+                f"{kept[naming]}: keep pictures as long"
+            )
+        return given
+
+    def kept_days(self, retention: str) -> int | None:
+        """Days that what is of this retention class is kept; None has no end."""
+        return self.retention.get(retention, schemas.retention()[retention].days)
+
     def nouns(self) -> Mapping[str, schemas.NounSpec]:
         """The declared nouns with this site's own windows."""
         return {name: _own(noun, self.noun.get(name)) for name, noun in schemas.nouns().items()}
@@ -213,6 +245,10 @@ class Config(_Model):
     def evidence(self) -> str:
         """URL or folder of the evidence store."""
         return self.evidence_url or str(self.data / "evidence")
+
+    def holds(self) -> str:
+        """URL or folder that legal holds copy to."""
+        return self.holds_url or str(self.data / "holds")
 
 
 def _own(noun: schemas.NounSpec, own: NounConfig | None) -> schemas.NounSpec:
@@ -250,6 +286,7 @@ _VARIABLES = {
     "HUB_KAFKA_BOOTSTRAP": ("kafka", "bootstrap"),
     "HUB_REGISTRY_URL": ("registry_url",),
     "HUB_EVIDENCE_URL": ("evidence_url",),
+    "HUB_HOLDS_URL": ("holds_url",),
     "HUB_INGEST_PORT": ("ingest", "port"),
     "HUB_METRICS_PORT": ("metrics_port",),
     "HUB_METRICS_HOST": ("metrics_host",),

@@ -18,6 +18,7 @@ from hub.envelope import raw_topic
 from hub.errors import ConfigError, IncompatibleSchemaError
 from hub.kafka.admin import Cluster, TopicState
 from hub.registry import Registry
+from hub.retention import kept_text, topic_settings
 
 __all__ = [
     "COMPATIBILITY",
@@ -33,8 +34,6 @@ __all__ = [
 COMPATIBILITY = "FULL_TRANSITIVE"
 # Questions to the registry at once: each waits for its own journal, a tenth of a second.
 _ASKING = 8
-_DAY_MS = 86_400_000
-_MESSAGE_BYTES = 1_048_588  # Kafka's own default, said so that a cluster's lower one can't bite
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,8 @@ class TopicSpec:
     versions: tuple[schemas.Schema, ...] = ()
     readers: tuple[str, ...] = ()
     """Who would break with its schema: subscribers, or stages of the hub."""
+    retention: str = ""
+    """Its retention class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +98,10 @@ def _raw(config: Config, connectors: Mapping[str, Connector]) -> Iterable[TopicS
                 kind="raw",
                 partitions=_partitions(config, topic, "raw"),
                 replication=config.kafka.replication_factor,
-                config=_settings(config, retention_days=class_["retention_days"]),
+                config=topic_settings(config, class_["retention"]),
                 personal_data=class_["personal_data"],
                 readers=("normalise",),
+                retention=class_["retention"],
             )
 
 
@@ -111,10 +113,11 @@ def _canonical(config: Config) -> Iterable[TopicSpec]:
             kind="canonical",
             partitions=_partitions(config, noun.topic, "canonical"),
             replication=config.kafka.replication_factor,
-            config=_settings(config, retention_days=class_["retention_days"]),
+            config=topic_settings(config, class_["retention"]),
             personal_data=class_["personal_data"],
             versions=_versions(noun.topic),
             readers=("process",),
+            retention=class_["retention"],
         )
 
 
@@ -127,12 +130,13 @@ def _subscriber(config: Config) -> Iterable[TopicSpec]:
                 kind="subscriber",
                 partitions=_partitions(config, topic, "subscriber"),
                 replication=config.kafka.replication_factor,
-                config=_settings(config, retention_days=subscriber.retention_days),
+                config=topic_settings(config, subscriber.retention),
                 personal_data=any(
                     right.fields for right in subscriber.rights if noun in right.nouns
                 ),
                 versions=_versions(topic),
                 readers=(f"{subscriber.title} ({subscriber.id})",),
+                retention=subscriber.retention,
             )
 
 
@@ -146,15 +150,16 @@ def _own(config: Config) -> Iterable[TopicSpec]:
             kind="own",
             partitions=config.kafka.partitions.get(topic.name, count),
             replication=config.kafka.replication_factor,
-            config=_settings(
+            config=topic_settings(
                 config,
-                retention_days=topic.retention_days,
+                topic.retention,
                 cleanup=topic.cleanup,
                 segment_minutes=topic.segment_minutes,
             ),
             personal_data=topic.personal_data,
             versions=_versions(topic.name),
             readers=(topic.readers,),
+            retention=topic.retention,
         )
 
 
@@ -167,28 +172,6 @@ def _versions(topic: str) -> tuple[schemas.Schema, ...]:
     current = schemas.built(topic)
     earlier = [schema for schema in schemas.released(topic) if schema != current]
     return (*earlier, current)
-
-
-def _settings(
-    config: Config,
-    *,
-    retention_days: int | None,
-    cleanup: str = "delete",
-    segment_minutes: int | None = None,
-) -> dict[str, str]:
-    kafka = config.kafka
-    settings = {
-        "cleanup.policy": cleanup,
-        "compression.type": "producer",
-        "max.message.bytes": str(_MESSAGE_BYTES),
-        "message.timestamp.type": "LogAppendTime",
-        "min.insync.replicas": str(min(kafka.min_insync_replicas, kafka.replication_factor)),
-        # Only a closed segment is deleted: a day's length keeps "7 days" below 8.
-        "segment.ms": str(60_000 * segment_minutes if segment_minutes else _DAY_MS),
-    }
-    if retention_days is not None:
-        settings["retention.ms"] = str(retention_days * _DAY_MS)
-    return settings
 
 
 def plan(
@@ -217,7 +200,7 @@ def plan(
 def _topic_changes(spec: TopicSpec, state: TopicState | None) -> Iterable[Change]:
     if state is None:
         text = f"{spec.partitions} partitions, {spec.replication} replicas"
-        yield Change("create", spec.name, text)
+        yield Change("create", spec.name, f"{text}, {kept_text(spec.retention, spec.config)}")
         return
     if state.partitions != spec.partitions:
         counts = f"{state.partitions} partitions, {spec.partitions} declared"

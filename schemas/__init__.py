@@ -19,17 +19,21 @@ __all__ = [
     "HERE",
     "MergeSpec",
     "NounSpec",
+    "ObjectSpec",
     "OwnTopic",
+    "RetentionClass",
     "Right",
     "Schema",
     "SubscriberSpec",
     "built",
     "nouns",
+    "objects",
     "own_topics",
     "released",
     "released_in",
     "releases",
     "restricted_fields",
+    "retention",
     "source",
     "subscriber_topic",
     "subscribers",
@@ -53,6 +57,31 @@ class MergeSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionClass:
+    """How long what is of one class is kept, and on what ground."""
+
+    name: str
+    holds: str
+    ground: str
+    days: int | None = None
+    """None: until people end it, or for ever."""
+    least: int = 0
+    most: int = 0
+    """Bounds of the days that a site may set."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSpec:
+    """A kind of object in the evidence store."""
+
+    name: str
+    retention: str
+    spare_days: int
+    """Kept so much longer, as what refers to it may be."""
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
 class NounSpec:
     """One kind of event: its canonical topic and how repeats are told."""
 
@@ -73,7 +102,7 @@ class SubscriberSpec:
 
     id: str
     title: str
-    retention_days: int
+    retention: str
     nouns: tuple[str, ...]
     rights: tuple[Right, ...]
     """Of all dates, by id and start."""
@@ -88,7 +117,7 @@ class OwnTopic:
     partitions: int | Literal["canonical"]
     key: str
     meaning: str
-    retention_days: int | None = None
+    retention: str
     cleanup: Literal["delete", "compact", "compact,delete"] = "delete"
     segment_minutes: int | None = None
     personal_data: bool = False
@@ -100,6 +129,24 @@ class OwnTopic:
 def _declared(name: str) -> dict[str, Any]:
     with (HERE / name).open("rb") as file:
         return tomllib.load(file)
+
+
+@cache
+def retention() -> Mapping[str, RetentionClass]:
+    """Every retention class by name, with the days of a site that sets none."""
+    return {
+        name: RetentionClass(name=name, **fields)
+        for name, fields in _declared("topics.toml")["retention"].items()
+    }
+
+
+@cache
+def objects() -> Mapping[str, ObjectSpec]:
+    """Every kind of stored object by name."""
+    return {
+        name: ObjectSpec(name=name, **fields)
+        for name, fields in _declared("topics.toml")["objects"].items()
+    }
 
 
 @cache
@@ -128,7 +175,7 @@ def subscribers() -> Mapping[str, SubscriberSpec]:
         name: SubscriberSpec(
             id=name,
             title=fields["title"],
-            retention_days=fields["retention_days"],
+            retention=fields["retention"],
             nouns=tuple(fields["nouns"]),
             rights=rights_of(name, fields.get("right", ()), nouns=fields["nouns"], fields=given),
         )

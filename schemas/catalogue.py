@@ -64,8 +64,8 @@ example is in the project's README.
 
 def catalogue(everything: dict[str, schemas.Schema]) -> str:
     """The text of the catalogue."""
-    lines = [_HEAD, *_subscribers(), *_canonical(), *_raw(), *_own(everything), *_shared()]
-    lines += _nouns()
+    lines = [_HEAD, *_subscribers(), *_canonical(), *_raw(), *_retention(), *_own(everything)]
+    lines += [*_shared(), *_nouns()]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -73,7 +73,7 @@ def _subscribers() -> Iterator[str]:
     yield "## Topics of the subscribers\n"
     for subscriber in schemas.subscribers().values():
         yield f"### {subscriber.title} (`{subscriber.id}.*`)\n"
-        yield f"Kept {subscriber.retention_days} days. What it receives, and why:\n"
+        yield f"Kept {_days(subscriber.retention)}. What it receives, and why:\n"
         yield from _rights(subscriber.rights)
         yield "| topic | meaning | key |\n|---|---|---|"
         for name in subscriber.nouns:
@@ -121,15 +121,53 @@ def _raw() -> Iterator[str]:
     yield (
         "`raw.<connector>.v1` and, for urgent sources, `raw.<connector>.urgent.v1`: "
         f"{raw['meaning'].format(connector='one connector')} Key: {raw['key']}. "
-        f"Kept {raw['retention_days']} days. Values are bytes, not Avro; headers are `source_id`, "
+        f"Kept {_days(raw['retention'])}. Values are bytes, not Avro; headers are `source_id`, "
         "`payload_id`, `received_at`, `content_type`, `sha256`, `transport`, `meta.*`, `body`.\n"
     )
+
+
+def _retention() -> Iterator[str]:
+    yield "## How long things are kept, and why\n"
+    yield (
+        "A site may set other days within the bounds (`[retention]` in hub.toml). What the classes "
+        "mean for stored objects, legal holds and erasure: `ops/README.md`.\n"
+    )
+    yield "| class | days | bounds | holds | kept so | ground |\n|---|---|---|---|---|---|"
+    for each in schemas.retention().values():
+        days, bounds = ("no end", "") if each.days is None else (f"{each.days}", _bounds(each))
+        kept = ", ".join(f"`{name}`" for name in _kept_as(each.name))
+        yield f"| {each.name} | {days} | {bounds} | {each.holds} | {kept} | {each.ground} |"
+    yield ""
+
+
+def _bounds(class_: schemas.RetentionClass) -> str:
+    return "fixed" if class_.least == class_.most else f"{class_.least} to {class_.most}"
+
+
+def _kept_as(class_: str) -> Iterator[str]:
+    """Topics and kinds of objects of a class."""
+    classes = schemas.topic_classes()
+    if classes["raw"]["retention"] == class_:
+        yield "raw.*"
+    if classes["canonical"]["retention"] == class_:
+        yield from (noun.topic for noun in schemas.nouns().values())
+    named: list[tuple[str, str]] = [
+        *((f"{each.id}.*", each.retention) for each in schemas.subscribers().values()),
+        *((each.name, each.retention) for each in schemas.own_topics().values()),
+        *((each.name, each.retention) for each in schemas.objects().values()),
+    ]
+    yield from (name for name, retention in named if retention == class_)
+
+
+def _days(class_: str) -> str:
+    days = schemas.retention()[class_].days
+    return "without end" if days is None else f"{days} days"
 
 
 def _own(everything: dict[str, schemas.Schema]) -> Iterator[str]:
     yield "## The hub's own topics\n"
     for topic in schemas.own_topics().values():
-        days = f"kept {topic.retention_days} days"
+        days = f"kept {_days(topic.retention)}"
         kept = {"delete": days, "compact": "compacted"}.get(topic.cleanup, f"compacted, {days}")
         yield f"### `{topic.name}`\n"
         yield f"{topic.meaning} Key: {topic.key}; {kept}.\n"

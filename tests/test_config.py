@@ -38,6 +38,12 @@ def test_variables_win_over_the_file(write):
         ("[source.a]\nlane = 'fast'", "source.a", "Field required"),
         ("[source.'a b']\nconnector = 'cap'", "source.a b", "pattern"),
         ("[source.a]\nconnector = 'cap'\nshard = 'colour'", "source.a.shard", "pattern"),
+        ("[retention]\nrumours = 7", "retention", "no such class: rumours; there are payload"),
+        ("[retention]\nhold = 7", "retention", "kept until people end it"),
+        ("[retention]\npayload = 3", "retention", "kept 4 to 30 days, not 3 (Law 91/2025/QH15"),
+        ("[retention]\nerasure = 90", "retention", "Circular 67/2024/TT-BCA"),
+        ("[retention]\npicture = 29", "retention", "police, whose events name them, 30"),
+        ("[retention]\npicture = 76", "retention", "kept 1 to 75 days, not 76"),
         ("x =", "hub.toml", "not TOML"),
     ],
 )
@@ -94,3 +100,15 @@ def test_a_source_gives_its_connector_zone_and_options(write):
 def test_evidence_is_a_folder_of_the_data_unless_named(write):
     assert load(write('data = "d"'), {}).evidence() == "d/evidence"
     assert load(None, {"HUB_EVIDENCE_URL": "s3://b"}).evidence() == "s3://b"
+
+
+def test_a_site_keeps_what_it_says_and_else_what_is_declared(write):
+    config = load(write("[retention]\npayload = 10\npolice = 20\npicture = 20"), {})
+    days = [config.kept_days(name) for name in ("payload", "canonical", "police", "picture")]
+    assert days == [10, 7, 20, 20]
+    assert config.kept_days("hold") is None
+
+
+def test_holds_are_a_folder_of_the_data_unless_named(write):
+    assert load(write('data = "d"'), {}).holds() == "d/holds"
+    assert load(None, {"HUB_HOLDS_URL": "s3://b"}).holds() == "s3://b"

@@ -54,6 +54,27 @@ def test_records_are_kept_as_long_as_the_contract_says(name, days):
     assert int(settings["segment.ms"]) <= DAY_MS
 
 
+def test_every_topic_and_kind_of_object_has_a_class_and_every_class_with_days_a_ground():
+    classes = schemas.retention()
+    used = {spec.retention for spec in declared().values()}
+    used |= {each.retention for each in schemas.objects().values()}
+    assert used <= set(classes)
+    for each in classes.values():
+        assert each.ground
+        assert each.holds
+        assert each.days is None or 0 < each.least <= each.days <= each.most
+    # Compaction keeps what no class ends, and the other way round.
+    for spec in declared().values():
+        ends = classes[spec.retention].days is not None
+        assert ends == ("delete" in spec.config["cleanup.policy"]), spec.name
+
+
+def test_topics_follow_the_days_a_site_sets():
+    config = CONFIG.model_copy(update={"retention": {"payload": 10}})
+    assert declared(config)["raw.cap.v1"].config["retention.ms"] == str(10 * DAY_MS)
+    assert declared(config)["camera.detection.v1"].config["retention.ms"] == str(7 * DAY_MS)
+
+
 @pytest.mark.parametrize(
     "name", ["device.v1", "location.v1", "route.v1", "ingest_mark.v1", "state.process.keyed.v1"]
 )

@@ -14,7 +14,7 @@ Rows and inputs are compared over the same offsets, so the first and the third a
 the retention. The others go by the minute, and need every topic concerned to have kept it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import schemas
@@ -49,18 +49,36 @@ def balance(config: Config, *, since: datetime | None = None) -> Balance:
     """
     archive = KafkaArchive(config.kafka)
     try:
-        return check(archive, connector_names(), since=since, now=datetime.now(UTC))
+        return check(
+            archive,
+            connector_names(),
+            since=since,
+            now=datetime.now(UTC),
+            kept_days=config.kept_days,
+        )
     finally:
         archive.close()
 
 
+# The days of a site that sets none.
+_DECLARED = Config()
+
+
 def check(
-    archive: Archive, connectors: Sequence[str], *, since: datetime | None, now: datetime
+    archive: Archive,
+    connectors: Sequence[str],
+    *,
+    since: datetime | None,
+    now: datetime,
+    kept_days: Callable[[str], int | None] = _DECLARED.kept_days,
 ) -> Balance:
-    """Compare what an archive holds; `now` is when it is asked."""
+    """Compare what an archive holds; `now` is when it is asked.
+
+    `kept_days` gives the days of a retention class.
+    """
     groups = _groups(connectors)
     kinds = _kinds(groups)
-    at = max(since or _EPOCH, now - _kept())
+    at = max(since or _EPOCH, now - _kept(kept_days))
     inputs = {group: archive.places(topics) for group, topics in groups.items()}
     # First how far the stages are, then the books, then the topics, then how the books went on: in
     # this order nothing that is right looks wrong.
@@ -139,14 +157,15 @@ def _kinds(groups: Mapping[str, list[str]]) -> Kinds:
     )
 
 
-def _kept() -> timedelta:
+def _kept(kept_days: Callable[[str], int | None]) -> timedelta:
     """How far back every topic can surely be read: a day less than the shortest retention."""
     classes, own = schemas.topic_classes(), schemas.own_topics()
-    days = [
-        *(int(classes[name]["retention_days"]) for name in ("raw", "canonical")),
-        *(subscriber.retention_days for subscriber in schemas.subscribers().values()),
-        *(own[name].retention_days for name in (DEAD_LETTERS, LEDGER)),
+    named = [
+        *(classes[name]["retention"] for name in ("raw", "canonical")),
+        *(subscriber.retention for subscriber in schemas.subscribers().values()),
+        *(own[name].retention for name in (DEAD_LETTERS, LEDGER)),
     ]
+    days = [kept_days(name) for name in named]
     return timedelta(days=min(each for each in days if each is not None) - 1)
 
 
