@@ -158,7 +158,7 @@ class Parser:
         return self._defence.shares(source_id)
 
     def _stored(self, data: bytes) -> bytes:
-        return bytes.fromhex(self._evidence.put(data))
+        return bytes.fromhex(self._evidence.put(data, "picture"))
 
     def _body(self, raw: RawRecord) -> bytes:
         """The payload's bytes: the value, or what the header `body` names in the evidence store."""

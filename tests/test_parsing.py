@@ -13,7 +13,7 @@ from hub.config import Config
 from hub.connector import Rejection
 from hub.defence import Defence
 from hub.envelope import Canonical
-from hub.evidence import EvidenceStore
+from hub.evidence import Erased, EvidenceStore
 from hub.parsing import Parser, RawRecord
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -79,6 +79,16 @@ def test_a_refusal_of_the_whole_payload_has_no_place(parser):
     assert kinds(found) == [(None, "evidence-missing")]
     letter = found.refused(None)
     assert (letter.index, letter.value, letter.component) == (None, b"", "spat")
+
+
+def test_a_payload_whose_body_was_erased_is_refused_as_erased_and_not_as_missing(parser, tmp_path):
+    store = EvidenceStore.open(str(tmp_path / "evidence"))
+    name = store.put(signals(1), "body")
+    store.erase(name, Erased("record-7", "2026-03-01", "2026-03-31"))
+    found = parser().parse(raw(b"", body=b"sha256:" + name.encode()))
+    ((index, why),) = found.outcomes
+    assert (index, why.code, why.message) == (None, "evidence-erased", "erased on 2026-03-01")
+    assert "record-7" in why.fix
 
 
 def test_a_first_part_that_is_refused_has_a_place_when_others_follow(parser):

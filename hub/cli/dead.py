@@ -208,7 +208,7 @@ def _replay(arguments: argparse.Namespace) -> int:
             print(json_line(verdict.as_dict()) if arguments.json else verdict.text(), flush=True)
     if not arguments.json:
         print(_told(words, sent=arguments.apply) if words else "no dead letters")
-    return 1 if words["refused"] or words["expired"] else 0
+    return 1 if words["refused"] or words["expired"] or words["erased"] else 0
 
 
 def _selection(arguments: argparse.Namespace) -> "Selection":
@@ -239,6 +239,7 @@ def _told(words: Mapping[str, int], *, sent: bool) -> str:
         f"{words['nothing']} give no event any more",
         f"{words['refused']} refused still",
         f"{words['expired']} expired",
+        f"{words['erased']} erased",
         f"{words['replayed']} replayed before",
     ]
     text = ", ".join(part for part in parts if not part.startswith("0 ") or "sent" in part)

@@ -20,7 +20,7 @@ from hub.tables import defence_of
 
 __all__ = ["Payloads", "text_of"]
 
-_NO_BYTES = {"evidence-missing", "evidence-corrupt"}
+_NO_BYTES = {"evidence-missing", "evidence-corrupt", "evidence-erased"}
 _VERSION = "header.origin.connector_version"
 
 
@@ -122,8 +122,11 @@ class Payloads:
             results = self.outcomes(spot)
         except (ConfigError, EnvironmentNotReadyError, UnavailableError) as error:
             return str(error)
-        if any(isinstance(each, Rejection) and each.code in _NO_BYTES for _, each in results):
-            return "its bytes are not in the evidence store (any more)"
+        for _, each in results:
+            if isinstance(each, Rejection) and each.code == "evidence-erased":
+                return f"its bytes were {each.message}"
+            if isinstance(each, Rejection) and each.code in _NO_BYTES:
+                return "its bytes are not in the evidence store (any more)"
         return ""
 
     def parse_step(self, name: str, version: str, index: int | None, outcome: str) -> Parse:

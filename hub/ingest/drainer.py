@@ -19,7 +19,7 @@ from hub.config import KafkaConfig
 from hub.errors import FencedError, HubError, InvariantError
 from hub.ingest.log import IngestLog, Position
 from hub.ingest.mark import MARK_TOPIC, Marks, require_topics
-from hub.ingest.records import unpack
+from hub.ingest.records import late_body, unpack
 from hub.ingest.status import Status
 from hub.kafka.clients import translate, unwrap
 from hub.kafka.transaction import TransactionalProducer
@@ -59,6 +59,7 @@ class Drainer:
         status: Status,
         committed: Callable[[str, int], None],
         fatal: Callable[[HubError], None],
+        keep_body: Callable[[str], object],
     ) -> None:
         self._kafka = kafka
         self._log = log
@@ -69,6 +70,7 @@ class Drainer:
         self._status = status
         self._committed = committed
         self._fatal = fatal
+        self._keep_body = keep_body
         self._metrics = StageMetrics("ingest", lane, "drainer")
         self._mark: int | None = None
         self._attempted: int | None = None
@@ -174,6 +176,8 @@ class Drainer:
         producer.begin()
         for _, entry in entries:
             record = unpack(entry)
+            if not record.value and (body := late_body(record, time.time())):
+                self._keep_body(body)
             producer.produce(record.topic, record.value, record.key, list(record.headers))
             counts[record.topic, record.headers[0][1].decode()] += 1
         self._attempted = last

@@ -164,7 +164,7 @@ class DropFolder:
         )
         stored = None
         if self._intake.belongs_in_evidence(len(body), content_type):
-            stored = self._intake.evidence.put(body)
+            stored = self._intake.evidence.put(body, "body")
         record = pack(self._intake.record(self._source, arrival, stored=stored))
         self._intake.log(self._source).append(record).result()
         _move(path, self._folder / DONE)

@@ -144,6 +144,7 @@ class _Process:
                 status=self._status,
                 committed=durable.committed,
                 fatal=fatal,
+                keep_body=partial(self._intake.evidence.keep, kind="body"),
             )
             for lane, log in self._logs.items()
         ]

@@ -8,10 +8,20 @@ import uuid
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-__all__ = ["RawRecord", "file_payload_id", "new_payload_id", "pack", "timestamp", "unpack"]
+__all__ = [
+    "RawRecord",
+    "file_payload_id",
+    "late_body",
+    "new_payload_id",
+    "pack",
+    "timestamp",
+    "unpack",
+]
 
 _COUNT = struct.Struct("<H")
 _LENGTH = struct.Struct("<I")
+# Half a day: a body is kept a day longer than its record would be, had that been written at once.
+_LATE_S = 43_200
 
 
 class RawRecord(NamedTuple):
@@ -47,6 +57,19 @@ def unpack(data: bytes) -> RawRecord:
     topic, key, value, *rest = parts
     names = [name.decode() for name in rest[::2]]
     return RawRecord(topic.decode(), key, value, list(zip(names, rest[1::2], strict=True)))
+
+
+def late_body(record: RawRecord, now: float) -> str | None:
+    """The name of a stored body whose record comes so late that the body must be kept anew.
+
+    `now` is in seconds since 1970. A topic keeps a record from its own time on.
+    """
+    headers = dict(record.headers)
+    body, received = headers.get("body"), headers.get("received_at")
+    if body is None or received is None:
+        return None
+    age_s = now - datetime.fromisoformat(received.decode()).timestamp()
+    return body.decode() if age_s > _LATE_S else None
 
 
 def new_payload_id() -> str:

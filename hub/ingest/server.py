@@ -177,7 +177,7 @@ class Front:
     async def _make_durable(self, source: Source, arrival: Arrival) -> str:
         stored = None
         if self._intake.belongs_in_evidence(len(arrival.body), arrival.content_type):
-            stored = await self._in_thread(lambda: self._intake.evidence.put(arrival.body))
+            stored = await self._in_thread(lambda: self._intake.evidence.put(arrival.body, "body"))
         record = pack(self._intake.record(source, arrival, stored=stored))
         sequence = await self._durable.append(source.lane, record)
         if source.config.ack == "replicated" and await self._durable.moved(source.lane, sequence):

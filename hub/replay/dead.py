@@ -44,10 +44,12 @@ def apply(
     """
     ids = SchemaIds(registry)
     codec = RecordCodec(schemas.built(REPLAYS), ids.current(REPLAYS))
-    by = actor()
+    by, store = actor(), EvidenceStore.open(config.evidence())
 
     def items() -> Iterator[tuple[Sequence[Record], Sequence[Verdict]]]:
         for verdicts, record in _judged(config, registry, wanted, repeat=repeat):
+            if record is not None:
+                _keep_body(record, store)
             remember = remembered(verdicts, codec, now=datetime.now(UTC), by=by)
             yield [*([] if record is None else [record]), *remember], verdicts
 
@@ -55,6 +57,13 @@ def apply(
     with closing(Writer(config, ids)) as writer:
         for verdicts in written(writer, items()):
             yield from verdicts
+
+
+def _keep_body(record: Record, store: EvidenceStore) -> None:
+    """Its topic keeps the record from now on, and so must the store its body."""
+    body = dict(record.headers).get("body")
+    if body is not None:
+        store.keep(body if isinstance(body, str) else body.decode(), "body")
 
 
 def _judged(

@@ -22,9 +22,9 @@ __all__ = ["Judge", "Verdict", "again", "remembered"]
 
 # Names of letters in the header of what is sent again; the rest stand in `dead_replay.v1`.
 _NAMED_MAX = 100
-_MISSING = "evidence-missing"
 
-Word = Literal["event", "nothing", "refused", "expired", "replayed"]
+Word = Literal["event", "nothing", "refused", "expired", "erased", "replayed"]
+_GONE: Mapping[str, Word] = {"evidence-missing": "expired", "evidence-erased": "erased"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Verdict:
     topics: tuple[str, ...] = ()
     """Where the event would go, for letters of process."""
     code: str = ""
+    why: str = ""
     fix: str = ""
     refused: int = 0
     """Parts of its payload that are refused still, beside the events."""
@@ -61,7 +62,7 @@ class Verdict:
             "becomes": self.word,
             "events": [{"noun": noun, "event_id": id_} for noun, id_ in self.events],
             "topics": list(self.topics),
-            "still": {"code": self.code, "fix": self.fix} if self.code else None,
+            "still": {"code": self.code, "why": self.why, "fix": self.fix} if self.code else None,
             "refused_parts": self.refused,
             "at": self.at,
         }
@@ -89,6 +90,8 @@ class Verdict:
             return f"is refused still: {self.code}{mend}"
         if self.word == "expired":
             return "its bytes are no longer kept" + (f", they expired {at}" if at else "")
+        if self.word == "erased":
+            return f"its bytes were {self.why}"
         if self.word == "replayed":
             return f"was replayed {at}; --again sends it once more"
         return "gives no event any more, rightly"
@@ -199,5 +202,7 @@ def _verdict(letter: Letter, outcomes: Sequence[_Brief], size: int) -> Verdict:
     if not rejections:
         return Verdict(letter, "nothing", size_bytes=size)
     first = rejections[0]
-    word: Word = "expired" if first.code == _MISSING else "refused"
-    return Verdict(letter, word, code=first.code, fix=first.fix, size_bytes=size)
+    word: Word = _GONE.get(first.code, "refused")
+    # Only of what was erased: another cause's words may quote the payload.
+    why = first.message if word == "erased" else ""
+    return Verdict(letter, word, code=first.code, why=why, fix=first.fix, size_bytes=size)

@@ -24,22 +24,14 @@ def store(request, tmp_path):
 
 
 def test_what_is_stored_comes_back_under_its_hash(store):
-    assert store.put(DATA) == NAME
+    assert store.put(DATA, "picture") == NAME
     assert store.get(NAME) == DATA
     assert store.get(f"sha256:{NAME}") == DATA
     assert store.exists(NAME)
 
 
 def test_storing_twice_is_one_object(store):
-    assert store.put(DATA) == store.put(DATA)
-    assert store.get(NAME) == DATA
-
-
-def test_a_file_is_stored_as_its_bytes(store, tmp_path):
-    path = tmp_path / "picture"
-    path.write_bytes(DATA)
-    assert store.put_file(path) == NAME
-    assert store.put_file(path) == NAME
+    assert store.put(DATA, "picture") == store.put(DATA, "picture")
     assert store.get(NAME) == DATA
 
 
@@ -61,7 +53,7 @@ def test_only_a_hash_is_a_name(store, name):
 
 def test_damaged_bytes_are_never_handed_out(tmp_path):
     store = EvidenceStore.open(str(tmp_path))
-    store.put(DATA)
+    store.put(DATA, "picture")
     (path,) = [path for path in tmp_path.rglob("*") if path.is_file()]
     path.write_bytes(DATA[:-1] + b"?")
     with pytest.raises(RecordError) as caught:
@@ -71,17 +63,19 @@ def test_damaged_bytes_are_never_handed_out(tmp_path):
 
 def test_a_half_written_object_is_written_anew(tmp_path):
     store = EvidenceStore.open(str(tmp_path))
-    store.put(DATA)
+    store.put(DATA, "picture")
     (path,) = [path for path in tmp_path.rglob("*") if path.is_file()]
     path.write_bytes(DATA[:10])
-    store.put(DATA)
+    store.put(DATA, "picture")
     assert store.get(NAME) == DATA
 
 
 def test_many_threads_store_the_same_bytes(tmp_path):
     store = EvidenceStore.open(str(tmp_path))
     names = []
-    threads = [threading.Thread(target=lambda: names.append(store.put(DATA))) for _ in range(16)]
+    threads = [
+        threading.Thread(target=lambda: names.append(store.put(DATA, "picture"))) for _ in range(16)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
