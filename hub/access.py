@@ -9,9 +9,9 @@ __all__ = ["access_rules"]
 def access_rules(config: Config) -> list[str]:
     """`kafka-acls` calls that give every principal what it needs, and nothing else.
 
-    Principals are the ids of subscribers, `hub-ingest`, `hub-normalise`, `hub-process`, and
-    `hub-replay` for people who look at dead letters and replay and `police-review` for those who
-    decide on violations.
+    Principals are the ids of subscribers, `hub-ingest`, `hub-normalise`, `hub-process`, and for
+    people `hub-replay`, who look at dead letters and replay, `hub-keeping`, who hold and erase, and
+    `police-review`, who decide on violations.
     """
     found = [
         _rule(config, "hub-ingest", ("Write",), topic="raw.", prefixed=True),
@@ -61,9 +61,30 @@ def access_rules(config: Config) -> list[str]:
             config, "hub-replay", ("Write", "Describe"), transactional="hub-replay", prefixed=True
         ),
     ]
+    found += _keeping(config)
     # Not the dead letters: they hold payloads, and operators have a right to no plate.
     found.append(_rule(config, "ops", ("Read",), topic="ledger.v1"))
     return sorted(set(found))
+
+
+def _keeping(config: Config) -> list[str]:
+    """What people need who hold, erase or expire: they read all there is of an event."""
+    who, read = "hub-keeping", ("Read",)
+    known = ("dead_letter.v1", "ledger.v1", *(noun.topic for noun in schemas.nouns().values()))
+    views = (
+        schemas.subscriber_topic(name, noun)
+        for name, subscriber in schemas.subscribers().items()
+        for noun in subscriber.nouns
+    )
+    return [
+        _rule(config, who, read, topic="raw.", prefixed=True),
+        *(_rule(config, who, read, topic=each) for each in views),
+        *(_rule(config, who, read, topic=each) for each in known),
+        *(_rule(config, who, ("Read", "Write"), topic=each) for each in ("erasure.v1", "hold.v1")),
+        *(_rule(config, "ops", read, topic=each) for each in ("erasure.v1", "hold.v1")),
+        _rule(config, who, ("Describe",), group="hub.normalise.", prefixed=True),
+        _rule(config, who, ("Write", "Describe"), transactional="hub-keeping"),
+    ]
 
 
 def _rule(

@@ -16,10 +16,10 @@ _DEPTH_MAX = 16
 _NO_DEFAULT = {
     "header", "origin", "event_id", "subject_id", "source_id", "sha256", "lat", "lon", "x", "y",
     "width", "height", "signal_group", "id", "field", "right", "name", "rule_id", "device_id",
-    "location_id",
-    "device_ref", "valid_from", "subscriber", "dead_id", "slot", "sequence", "written_at",
-    "stage", "topic", "partition", "from_offset", "to_offset", "next_offset", "start_ms", "ids",
-    "minute", "failed_at", "received_at", "hour", "suggested", "review_id", "decided_at",
+    "location_id", "device_ref", "valid_from", "subscriber", "dead_id", "erasure_id", "hold_id",
+    "slot", "sequence", "written_at", "stage", "topic", "partition", "from_offset", "to_offset",
+    "next_offset", "start_ms", "ids", "minute", "failed_at", "received_at", "hour", "suggested",
+    "review_id", "decided_at",
 }  # fmt: skip
 
 

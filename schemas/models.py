@@ -8,6 +8,7 @@ __all__ = [
     "AlertArea",
     "AlertBody",
     "AlertInfo",
+    "AskedId",
     "Box",
     "BoxScale",
     "CorrectedPlate",
@@ -20,11 +21,20 @@ __all__ = [
     "DeviceAlias",
     "DeviceState",
     "Direction",
+    "ErasedEventId",
+    "ErasedObject",
+    "Erasure",
+    "ErasureId",
     "EventId",
+    "ExpiredDay",
     "Header",
     "HeaderPair",
     "HealthBody",
     "HealthState",
+    "HeldEventId",
+    "HeldId",
+    "Hold",
+    "HoldId",
     "HubInfo",
     "IdBucket",
     "IngestMark",
@@ -47,6 +57,7 @@ __all__ = [
     "PlateReadBody",
     "Position",
     "Reference",
+    "RemainingRecords",
     "ReportedArea",
     "Resolution",
     "Restricted",
@@ -915,6 +926,129 @@ class ViolationReview(TypedDict):
     """The unit's own reference of the file."""
     restricted: NotRequired[ReviewRestricted]
     """Personal data."""
+
+
+ErasureId = bytes
+"""A UUID of version 8, as its 16 bytes."""
+
+
+AskedId = bytes
+"""A UUID of version 8, as its 16 bytes."""
+
+
+ErasedEventId = bytes
+"""A UUID of version 8, as its 16 bytes."""
+
+
+class ErasedObject(TypedDict):
+    """A stored object, and what became of it."""
+
+    sha256: NotRequired[bytes]
+    """Its name: the SHA-256 of its bytes."""
+    kind: NotRequired[str]
+    """`body` or `picture`."""
+    outcome: NotRequired[str]
+    """`deleted`, `absent` (nothing was there any more) or `kept`."""
+    why: NotRequired[str]
+    """Why it is kept."""
+
+
+class RemainingRecords(TypedDict):
+    """Records on one topic, which go at their retention."""
+
+    topic: NotRequired[str]
+    """Topic."""
+    count: NotRequired[int]
+    """How many records."""
+    gone_by: NotRequired[datetime | None]
+    """When the last of them will have gone (UTC); null: the topic keeps all."""
+
+
+class ExpiredDay(TypedDict):
+    """A day's objects of one kind that were past their class."""
+
+    kind: NotRequired[str]
+    """`body` or `picture`."""
+    day: NotRequired[str]
+    """The day on which they were last needed, UTC."""
+    objects: NotRequired[int]
+    """How many objects."""
+    size_bytes: NotRequired[int]
+    """Their size."""
+    held: NotRequired[int]
+    """How many were left, as a legal hold names them."""
+
+
+class Erasure(TypedDict):
+    """That stored objects were deleted: on request, or because they were past their retention class (Circular 67/2024/TT-BCA: deletion leaves a record). Never holds what was deleted. Two records of one id: `begun` before the first deletion, `done` after the last."""
+
+    erasure_id: ErasureId
+    """Id of this deletion; the marks in the evidence store name it."""
+    written_at: datetime
+    """When this record was written (UTC)."""
+    state: NotRequired[str]
+    """`begun` or `done`; `begun` alone: it broke off, the same command ends it."""
+    cause: NotRequired[str]
+    """`request`: somebody asked for it; `expiry`: past its retention class."""
+    asked: NotRequired[AskedId | None]
+    """The event or subject that was asked for; null for an expiry."""
+    by: NotRequired[str]
+    """Who decided it; empty for an expiry."""
+    run_by: NotRequired[str]
+    """User and machine that ran the command."""
+    reason: NotRequired[str]
+    """Why, with the request's own reference."""
+    event_ids: NotRequired[Sequence[ErasedEventId]]
+    """The events whose objects were deleted."""
+    objects: NotRequired[Sequence[ErasedObject]]
+    """Each stored object of these events."""
+    records: NotRequired[Sequence[RemainingRecords]]
+    """What the topics hold of these events until it expires."""
+    expired: NotRequired[Sequence[ExpiredDay]]
+    """What an expiry deleted."""
+
+
+HoldId = bytes
+"""A UUID of version 8, as its 16 bytes."""
+
+
+HeldId = bytes
+"""A UUID of version 8, as its 16 bytes."""
+
+
+HeldEventId = bytes
+"""A UUID of version 8, as its 16 bytes."""
+
+
+class Hold(TypedDict):
+    """A legal hold was added or released: who, when, for which case, and the digest of the manifest that names every part of the copy. Never holds what is held."""
+
+    hold_id: HoldId
+    """Id of the hold: its folder in the hold area."""
+    written_at: datetime
+    """When this record was written (UTC)."""
+    state: NotRequired[str]
+    """`added` or `released`."""
+    asked: NotRequired[HeldId | None]
+    """The event or subject that is held."""
+    case_ref: NotRequired[str]
+    """The case it is held for, by its own reference."""
+    by: NotRequired[str]
+    """Who decided it."""
+    run_by: NotRequired[str]
+    """User and machine that ran the command."""
+    reason: NotRequired[str]
+    """Why."""
+    until: NotRequired[str]
+    """Day up to which it is meant to last, in Hanoi; empty: open. Only people release it."""
+    event_ids: NotRequired[Sequence[HeldEventId]]
+    """The events that are held."""
+    parts: NotRequired[int]
+    """Records, payloads and pictures in the copy."""
+    missing: NotRequired[int]
+    """Parts that were gone already; the manifest names them."""
+    manifest_sha256: NotRequired[bytes]
+    """SHA-256 of the manifest."""
 
 
 class LedgerCount(TypedDict):

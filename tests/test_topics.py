@@ -128,8 +128,25 @@ def test_no_subscriber_can_read_where_personal_data_stands_without_a_view():
         who = rule.split("User:")[1].split()[0]
         if who in schemas.subscribers() and "--topic" in rule:
             topic = rule.split("--topic ")[1].split()[0]
-            assert topic in {f"{who}.", "ledger.v1"}
+            assert topic in {f"{who}.", "erasure.v1", "hold.v1", "ledger.v1"}
             assert topic not in canonical
+
+
+def test_records_of_holds_and_erasures_are_written_by_their_keepers_and_read_by_ops_only():
+    for topic in ("hold.v1", "erasure.v1"):
+        rules = [rule for rule in access_rules(CONFIG) if f"--topic {topic} " in rule]
+        writers = {rule.split("User:")[1].split()[0] for rule in rules if "Write" in rule}
+        readers = {rule.split("User:")[1].split()[0] for rule in rules if "Read" in rule}
+        assert (writers, readers) == ({"hub-keeping"}, {"hub-keeping", "ops"})
+        assert not declared()[topic].personal_data
+    # No prefix of another principal reaches them.
+    prefixes = [
+        rule.split("--topic ")[1].split()[0]
+        for rule in access_rules(CONFIG)
+        if "--topic" in rule and "prefixed" in rule
+    ]
+    assert not [each for each in prefixes if "hold.v1".startswith(each)]
+    assert not [each for each in prefixes if "erasure.v1".startswith(each)]
 
 
 # From here on a real broker and registry.

@@ -83,6 +83,10 @@ class Logs:
         self._kept: dict[tuple[str, int | None], datetime | None] = {}
         self._groups: dict[tuple[str, str], Mapping[int, int]] = {}
 
+    def close(self) -> None:
+        """Let go of the connections."""
+        self.history.close()
+
     def scan(
         self, topics: Collection[str], wanted: Callable[[Any], bool], span: Span, what: str
     ) -> list[Any]:
