@@ -57,6 +57,7 @@ COMMANDS = (
     Command("plate", "plate", "what a licence plate says, and what it leaves open"),
     Command("violation", "violation", "codes of violations, candidates and people's decisions"),
     Command("route", "route", "the routing rules"),
+    Command("evidence", "evidence", "stored payloads and pictures: what is past its class"),
     Command("hold", "hold", "legal holds: events and pictures copied aside for a case"),
     Command("bench", "bench", "measure the stages on this machine"),
     Command("doctor", "doctor", "what is not ready, and what to do"),

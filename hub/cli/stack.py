@@ -52,6 +52,7 @@ def _up(arguments: argparse.Namespace) -> int:
         ) as site:
             supervisor = site.supervisor
             assert supervisor is not None
+            supervisor.add("expire", ["evidence", "expire", "--every", "24"]).start()
             print(f"Kafka     {site.config.kafka.bootstrap}")
             print(f"registry  {site.config.registry_url}")
             print(f"ingest    {site.ingest_url}")
