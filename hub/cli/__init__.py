@@ -59,6 +59,7 @@ COMMANDS = (
     Command("route", "route", "the routing rules"),
     Command("evidence", "evidence", "stored payloads and pictures: what is past its class"),
     Command("hold", "hold", "legal holds: events and pictures copied aside for a case"),
+    Command("erase", "erase", "delete what is stored of an event or a subject"),
     Command("bench", "bench", "measure the stages on this machine"),
     Command("doctor", "doctor", "what is not ready, and what to do"),
 )
