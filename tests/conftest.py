@@ -13,9 +13,14 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from hub.stack import Stack
+
+# How long an example takes says something of the machine, and nothing of the code.
+settings.register_profile("hub", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hub")
 
 TESTS = Path(__file__).parent
 # Folders whose tests start clusters of their own, beside the one of the session; in the second
