@@ -317,13 +317,14 @@ class Locations:
 
     def _indexed(self) -> _Index:
         if self._index is None:
-            self._index = _indexed(self._by_key.values())
+            # Areas help to decide, so an answer may change with them too.
+            self._index = _indexed(self._by_key.values(), self.areas.register.edges_us)
         return self._index
 
 
-def _indexed(locations: Iterable[Location]) -> _Index:
+def _indexed(locations: Iterable[Location], edges_us: Iterable[int]) -> _Index:
     index = _Index()
-    edges: set[int] = set()
+    edges = set(edges_us)
     for each in locations:
         entry = each.entry
         edges |= {each.from_us, each.to_us}

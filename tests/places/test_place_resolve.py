@@ -119,7 +119,17 @@ def test_without_a_register_the_position_is_what_the_text_says():
     assert empty.ids("Láng", "A - B (VT7)", NOWHERE, AT_US) == Ids("", "", "VT7", ())
     assert empty.ids("Láng", "A - B (VT7)", NOWHERE, AT_US) == Ids("", "", "VT7", ())
     assert empty.ids("", "", NOWHERE, AT_US) == Ids()
-    assert (len(empty), empty.span(AT_US)) == (0, (-(2**62), 2**62))
+    assert len(empty) == 0
+
+
+def test_an_answer_is_kept_no_longer_than_the_areas_that_helped_to_decide_it():
+    assert Locations().span(JULY_US - 1) == (-(2**62), JULY_US)
+    assert Locations().span(JULY_US) == (JULY_US, 2**62)
+    same = ",2025-01-01,,road,Quang Trung,,,,,,,"
+    places = located(f"a{same}nso-2024:00070", f"b{same}nso-2025-07:00082")
+    # A device in old 00070: until June it may be either road, since July the one in what it became.
+    asked = [places.ids("Quang Trung", "", ("nso-2024", "00070"), JULY_US + us) for us in (0, -1)]
+    assert [each.road for each in asked] == ["b", ""]
 
 
 def test_a_change_of_the_register_changes_what_was_answered_before():
