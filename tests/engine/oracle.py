@@ -163,5 +163,6 @@ def subscriber_topics() -> list[str]:
 def rule_book(rules: Iterable[Mapping[str, Any]]) -> RuleBook:
     book = RuleBook()
     for rule in rules:
-        book.put(routes.record_key(rule), rule, micros(rule["valid_from"]), 2**62)
+        until = micros(rule["valid_to"]) if rule["valid_to"] else 2**62
+        book.put(routes.record_key(rule), rule, micros(rule["valid_from"]), until)
     return book
