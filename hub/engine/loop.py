@@ -295,10 +295,16 @@ class Loop:
         # open transaction. State read before that would miss its last one.
         committed = self._committed(client, partitions)
         passing("in-restore")
-        self._task.restore(
-            Restored(partition, offset if offset >= 0 else None)
-            for partition, offset in committed.items()
-        )
+        try:
+            self._task.restore(
+                Restored(partition, offset if offset >= 0 else None)
+                for partition, offset in committed.items()
+            )
+        except InvariantError as error:
+            if self._committed(client, partitions) == committed:
+                raise
+            # This worker stood still: another took the partitions over, and has gone on since.
+            raise FencedError("others went on while state was read") from error
         passing("after-restore")
         client.incremental_assign(
             [

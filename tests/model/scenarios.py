@@ -105,6 +105,27 @@ def a_zombie(site: Site) -> None:
     site.drain()
 
 
+def a_slow_restore(site: Site) -> None:
+    """A worker stands still before it reads state; another takes over, and has gone on by then."""
+    worker = site.start("one")
+    site.end_session(worker)
+    worker.park_at = "in-restore"
+    while not worker.parked:
+        worker.turn()
+    site.end_session(worker)
+    for _ in range(4):
+        site.feed(*plate_read(0))
+    other = site.start("two")
+    while not any(site.cluster.decided(GROUP, place) for place in PLACES):
+        other.turn()
+        site.check()
+    # What the other one committed can be read, its state too.
+    site.cluster.write_markers(9)
+    worker.turn()
+    site.check()
+    site.drain()
+
+
 def a_newcomer(site: Site) -> None:
     """A second worker joins while the first has a transaction open, which it commits slowly."""
     worker = site.start("one")
@@ -129,5 +150,6 @@ SCENARIOS: tuple[Callable[[Site], None], ...] = (
     a_death_after_the_offsets,
     a_late_commit,
     a_zombie,
+    a_slow_restore,
     a_newcomer,
 )
