@@ -22,7 +22,7 @@ from typing import NamedTuple
 from hub.areas.names import Key, Names, key_of, readings, words_of
 from hub.areas.tables import shipped
 
-__all__ = ["Milestone", "PlaceText", "bare", "parse", "position_code", "same_junction_key"]
+__all__ = ["Milestone", "PlaceText", "bare", "parse", "position_code"]
 
 _CODE = re.compile(r"(?<![^\W_])VT[\s.\-]*0*([0-9]{1,4})(?![^\W_])", re.IGNORECASE)
 # "Km12,5" and "Km12+1500" are no milestones: nothing says how they are meant.
@@ -137,15 +137,6 @@ def parse(text: str) -> PlaceText:
         areas=tuple(areas),
         says="junction" if junction else "road" if road else "",
     )
-
-
-def same_junction_key(text: str) -> str:
-    """A key that is equal for texts of one junction: "A - B (VT87)", "Ngã tư B/A".
-
-    It folds diacritics, so that names which differ in nothing else are one here; for what must be
-    certain, compare ids of the register of places. Empty for a text that names nothing.
-    """
-    return parse(text).key
 
 
 def position_code(text: str) -> str | None:

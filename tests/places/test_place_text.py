@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.places.text import Milestone, bare, parse, position_code, same_junction_key
+from hub.places.text import Milestone, bare, parse, position_code
 
 OFFICIAL = "Đường Phạm Văn Bạch - Đường Hoàng Quán Chi (VT87), Phường Yên Hòa, Thành phố Hà Nội"
 DASHES = ["-", " - ", "–", " – ", " — ", "/", " / ", "\u2011"]
@@ -49,15 +49,15 @@ def test_the_pattern_of_records_is_read_in_all_its_parts():
     ],
 )
 def test_one_junction_has_one_key_however_it_is_written(text):
-    assert same_junction_key(text) == same_junction_key(OFFICIAL)
+    assert parse(text).key == parse(OFFICIAL).key
 
 
 def test_other_junctions_have_other_keys():
-    assert same_junction_key("A - B") != same_junction_key("A - C")
-    assert same_junction_key("A") != same_junction_key("A - B")
-    assert same_junction_key("(VT87)") == "vt87"
-    assert same_junction_key("QL1A, km 1716 + 5") == "km1716+005|quoclo1a"
-    assert same_junction_key(" , - () ") == ""
+    assert parse("A - B").key != parse("A - C").key
+    assert parse("A").key != parse("A - B").key
+    assert parse("(VT87)").key == "vt87"
+    assert parse("QL1A, km 1716 + 5").key == "km1716+005|quoclo1a"
+    assert parse(" , - () ").key == ""
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_name_that_begins_like_a_kind_is_the_same_with_and_without_one():
 )
 def test_order_dash_kind_spelling_and_position_do_not_matter(names, dash, kind, around, spelled):
     text = spelled(dash.join(kind + name for name in names).join(around))
-    assert same_junction_key(text) == same_junction_key(" - ".join(sorted(names)))
+    assert parse(text).key == parse(" - ".join(sorted(names))).key
     assert parse(text).says == "junction"
 
 
