@@ -23,14 +23,7 @@ from typing import Any
 
 import tomli_w
 from checker import Checker, live_topics
-from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
-    IsolationLevel,
-    KafkaException,
-    Producer,
-    TopicPartition,
-)
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from history import LiveReader
 from proxy import Proxy, routes_of
 from registry_front import RegistryFront
@@ -92,8 +85,8 @@ class FaultRig:
         self._shots = iter(
             Plan(seed=seed, seconds=PLAN_S, start=start, rates=rates, cameras=60, junctions=20)
         )
-        self._admin = AdminClient({"bootstrap.servers": stack.bootstrap})
-        self._retired: list[AdminClient] = []
+        # Members of no group: they only ask where each group stands.
+        self._observers: dict[str, Consumer] = {}
         self._producer = Producer(
             {
                 "bootstrap.servers": stack.bootstrap,
@@ -118,6 +111,8 @@ class FaultRig:
         for worker in self._lone:
             worker.kill()
         self.live.stop()
+        for client in self._observers.values():
+            client.close()
         self.front.close()
         self.proxy.__exit__()
 
@@ -200,23 +195,27 @@ class FaultRig:
             return self._ask_behind(group, places)
 
     def _ask_behind(self, group: str, places: list[TopicPartition]) -> int:
-        client = self._admin
-        try:
-            asked = [ConsumerGroupTopicPartitions(group, places)]
-            answer = client.list_consumer_group_offsets(asked)[group].result(10)
-            ends = client.list_offsets(
-                {place: OffsetSpec.latest() for place in places},
-                isolation_level=IsolationLevel.READ_UNCOMMITTED,
+        # Not an admin client: librdkafka's crashes the process when brokers go while it asks.
+        if group not in self._observers:
+            self._observers[group] = Consumer(
+                {
+                    "bootstrap.servers": self.stack.bootstrap,
+                    "group.id": group,
+                    "isolation.level": "read_uncommitted",
+                    "enable.auto.commit": False,
+                }
             )
-            until = {(at.topic, at.partition): each.result(10).offset for at, each in ends.items()}
-        except (KafkaException, TimeoutError):
-            # A client of before a broker's death may go on asking those that lead no longer. It
-            # must outlive what it was asked.
-            self._retired.append(client)
-            self._admin = AdminClient({"bootstrap.servers": self.stack.bootstrap})
+        client, behind = self._observers[group], 0
+        try:
+            for place in client.committed(places, timeout=10):
+                if place.error is not None:
+                    return 1
+                _, end = client.get_watermark_offsets(place, timeout=10)
+                # A partition that was never written to has no offset.
+                behind += end - max(0, place.offset)
+        except KafkaException:
             return 1
-        # A partition that was never written to has no offset.
-        return sum(until[p.topic, p.partition] - max(0, p.offset) for p in answer.topic_partitions)
+        return behind
 
     def inputs(self, stage: str, lane: str) -> list[str]:
         if stage == "process":
