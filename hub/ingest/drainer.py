@@ -35,6 +35,8 @@ _BYTES = 4 * 2**20
 _GATHER_S = {"urgent": 0.0, "bulk": 0.02}
 _IDLE_S = 0.5
 _BACKOFF_S = (0.2, 10.0)
+# Of its own: the process's generator is for those who seed it.
+_CHANCE = random.SystemRandom()
 # A coordinator that gives a transaction up fences like another process does; see `_fenced`.
 _FENCES_MOST = 3
 _FENCES_WITHIN_S = 60.0
@@ -110,7 +112,7 @@ class Drainer:
                 self._status.kafka(self._lane, error.what)
                 failures = 0 if self._known and self._moved_since() else failures + 1
                 pause = min(_BACKOFF_S[1], _BACKOFF_S[0] * 2 ** min(failures, 8))
-                pause *= random.uniform(0.5, 1.0)  # noqa: S311 - spreads the slots, no secret
+                pause *= _CHANCE.uniform(0.5, 1.0)  # spreads the slots
                 _log.warning("lane=%s again in %.1f s: %s", self._lane, pause, error)
                 self._stop.wait(pause)
                 if self._stop.is_set():

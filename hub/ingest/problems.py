@@ -38,7 +38,7 @@ def problem(refused: RefusedError) -> web.Response:
     headers: dict[str, str] = {}
     if refused.retry_after_s is not None:
         # Spread, so that all that were turned away do not return in the same second.
-        jitter = random.uniform(0, 1 + refused.retry_after_s / 2)  # noqa: S311 - no secret
+        jitter = random.SystemRandom().uniform(0, 1 + refused.retry_after_s / 2)
         headers["Retry-After"] = str(max(1, math.ceil(refused.retry_after_s + jitter)))
     if refused.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"

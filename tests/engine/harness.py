@@ -55,11 +55,12 @@ ROOT = Path(__file__).parents[2]
 ID_KEY = "tests: no secret, but long enough"
 # `make test-slow SEED=n` sends another city through the same hands.
 SEED = int(os.environ.get("HUB_TEST_SEED", "20261122"))
-# Everything that may go wrong on the way, but for pictures: they only make the records large.
+# Everything that may go wrong on the way, but for pictures: they only make the records large. No
+# violations: their lane is the urgent one.
 RATES = Rates(
     plate_reads_per_s=30, heartbeats_per_s=5, detections_per_s=5, alarms_per_s=2, pictures=0,
     situations_per_s=0, alert_chains_per_s=0, retransmitted=0.2, second_reads=0.2, swapped=0.2,
-    late=0.1, wrong_clocks=0.1, unknown_cameras=0.1, broken=0.02,
+    late=0.1, wrong_clocks=0.1, unknown_cameras=0.1, broken=0.02, violations=0,
 )  # fmt: skip
 PATIENCE_S = 120.0
 STAGES = ("normalise", "process")

@@ -183,7 +183,7 @@ def misread(rig, tmp_path_factory) -> tuple:
     """An hour of plates, read by a connector with a fault: source, and from when to when."""
     since = datetime.now(UTC) - timedelta(seconds=5)
     rig.python_path = before(
-        tmp_path_factory.mktemp("wrong"), "connectors", "hikvision_isapi.py", WRONG
+        tmp_path_factory.mktemp("wrong"), "connectors", "hikvision_isapi/__init__.py", WRONG
     )
     rig.stages()
     rig.feed(300)

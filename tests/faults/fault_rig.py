@@ -50,9 +50,9 @@ POISONED = "hik-police-centre"
 BULK = Rates(
     plate_reads_per_s=30, heartbeats_per_s=5, detections_per_s=5, alarms_per_s=2, pictures=0,
     situations_per_s=0, alert_chains_per_s=0, retransmitted=0.2, swapped=0.2, late=0.1,
-    wrong_clocks=0.1, unknown_cameras=0.1, broken=0.01,
+    wrong_clocks=0.1, unknown_cameras=0.1, broken=0.01, violations=0,
 )  # fmt: skip
-CITY = replace(BULK, situations_per_s=2, alert_chains_per_s=1)
+CITY = replace(BULK, situations_per_s=2, alert_chains_per_s=1, violations=0.01)
 PLAN_S = 7200
 
 
