@@ -99,7 +99,9 @@ def _listen(
     wanted: set[str],
     found: dict[str, dict[str, Found]],
 ) -> None:
-    """Take answers for so long."""
+    """Take answers for so long; not much longer once all have answered."""
+    if len(found) == len(wanted):
+        seconds = min(seconds, _GRACE_S)
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
         udp.settimeout(left)
