@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from hub.cli.common import (
@@ -16,6 +17,8 @@ from hub.cli.common import (
     table,
     time_or_day_of,
 )
+from hub.cli.route_event import fill_from_event
+from hub.errors import ConfigError
 
 __all__ = ["add"]
 
@@ -53,7 +56,8 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
         _test,
         help_="who gets an event with these facts",
         example="hub route test --noun plate_read --owner police --expect police,htmoc",
-        description="With --expect, exit code 1 when it is somebody else.",
+        description="The facts are those of an event in a file, as `hub tail` prints it, or\n"
+        "options; an option wins. With --expect, exit code 1 when it is somebody else.",
     )
     _facts(tested)
     tested.add_argument("--expect", metavar="NAMES", help="subscribers, separated by commas")
@@ -71,15 +75,16 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 def _facts(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--noun", required=True, help="of the event")
-    parser.add_argument("--kind", default="", help="of the event, as in its header")
-    parser.add_argument("--severity", default="UNKNOWN", help="of the event")
-    parser.add_argument("--status", default="LIVE", help="of the event (LIVE, TEST, EXERCISE, …)")
-    parser.add_argument("--owner", default="", help="agency that owns the device")
-    parser.add_argument("--purpose", default="", help="what the device is for")
-    parser.add_argument("--area", default="", help="the device's, as nso-2025-07:00008")
-    parser.add_argument("--district", default="", help="the device's until June 2025")
-    parser.add_argument("--junction", default="", help="the device's, as `Road A - Road B`")
+    parser.add_argument("event", nargs="?", metavar="EVENT.json", help="one event; - for stdin")
+    parser.add_argument("--noun", help="of the event")
+    parser.add_argument("--kind", help="of the event, as in its header")
+    parser.add_argument("--severity", help="of the event (default: UNKNOWN)")
+    parser.add_argument("--status", help="of the event: LIVE (default), TEST, EXERCISE, …")
+    parser.add_argument("--owner", help="agency that owns the device")
+    parser.add_argument("--purpose", help="what the device is for")
+    parser.add_argument("--area", help="the device's, as nso-2025-07:00008")
+    parser.add_argument("--district", help="the device's until June 2025")
+    parser.add_argument("--junction", help="the device's, as `Road A - Road B`")
     parser.add_argument("--at", help="when the hub wrote the canonical record (default: now)")
     parser.add_argument("--happened", help="when it happened (default: the same)")
     parser.add_argument("--file", help="rules to ask in place of those in force")
@@ -259,24 +264,46 @@ def _choose(arguments: argparse.Namespace) -> tuple[Any, Any, list[Any]]:
     from hub.explain.reasons import choice_of, facts_from, rules_of
 
     given = _read(arguments.file) if arguments.file else list(_held(arguments).values())
+    if arguments.event:
+        # With rules from a file nothing else is asked, so that it works without a cluster.
+        fill_from_event(arguments, None if arguments.file else partial(_device, arguments))
+    if not arguments.noun:
+        fix = "give --noun plate_read, or an event with its topic"
+        raise ConfigError("which kind of event it is was not said", where="--noun", fix=fix)
     at = _time(arguments, "at")
     facts = facts_from(
         noun=arguments.noun,
-        kind=arguments.kind,
-        severity=arguments.severity,
-        status=arguments.status,
+        kind=arguments.kind or "",
+        severity=arguments.severity or "UNKNOWN",
+        status=arguments.status or "LIVE",
         device={
-            "owner_agency": arguments.owner,
-            "purpose": arguments.purpose,
-            "area": arguments.area,
-            "legacy_district": arguments.district,
-            "junction": arguments.junction,
+            "owner_agency": arguments.owner or "",
+            "purpose": arguments.purpose or "",
+            "area": arguments.area or "",
+            "legacy_district": arguments.district or "",
+            "junction": arguments.junction or "",
         },
         happened=_time(arguments, "happened"),
         appended=at,
     )
     known = rules_of(given)
     return choice_of(known, facts, micros(at)), facts, known
+
+
+def _device(
+    arguments: argparse.Namespace, source_id: str, device_ref: str, happened: str
+) -> Mapping[str, Any] | None:
+    """What the register says of a device at a time."""
+    from hub import register
+
+    at = time_or_day_of(happened, option="the event's time")
+    for entry in _held(arguments, register.TOPIC).values():
+        ends = entry["valid_to"]
+        if entry["valid_from"] <= at and (ends is None or at < ends):
+            for alias in entry["aliases"]:
+                if (alias["source_id"], alias["device_ref"]) == (source_id, device_ref):
+                    return entry
+    return None
 
 
 def _list(arguments: argparse.Namespace) -> int:

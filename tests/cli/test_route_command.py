@@ -208,3 +208,65 @@ def test_what_a_rule_sends_without_a_right_is_not_delivered(rules, capsys):
     assert ask("test", rules, "--at", "2025-06-30", "--expect", "") == 0
     told = capsys.readouterr().out
     assert "✗ not delivered: no right gives it detection then" in told
+
+
+# An event in a file
+
+EVENT = {
+    "header": {
+        "kind": "crowd.density", "severity": "MINOR", "status": "LIVE", "source_id": "vms",
+        "device_ref": "cam 1", "observed_at": "2026-02-28T16:59:59.000000Z",
+        "received_at": "2026-03-01T00:00:00.000000Z", "time_quality": "DEVICE",
+    },
+    "place": {
+        "owner_agency": "city-police", "purpose": "security", "junction": "", "legacy_district": "",
+        "areas_then": [{"scheme": "nso-2025-07", "code": "00008", "name": "Ngọc Hà"}],
+    },
+}  # fmt: skip
+
+
+def event_file(tmp_path, event, topic="police.detection.v1"):
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps({"topic": topic, "event": event} if topic else event))
+    return str(path)
+
+
+def test_the_facts_of_an_event_in_a_file_are_asked(rules, tmp_path, capsys):
+    words = ["route", "test", event_file(tmp_path, EVENT), "--file", rules, "--at", "2026-04-02"]
+    assert main([*words, "--expect", "police,htmoc"]) == 0
+    assert "→ police by crowds, for city-police, duty" in capsys.readouterr().out
+
+
+def test_an_option_wins_over_the_event(rules, tmp_path):
+    words = ["route", "test", event_file(tmp_path, EVENT), "--file", rules, "--at", "2026-04-02"]
+    assert main([*words, "--kind", "fire.smoke", "--expect", ""]) == 0
+    # What the device is, is either the event's word or the options'.
+    assert main([*words, "--owner", "defence", "--expect", ""]) == 0
+
+
+def test_what_a_connector_prints_is_asked_as_it_is(tmp_path, capsys):
+    sample = Path(__file__).parents[1] / "samples" / "hikvision_isapi" / "anpr_push.json"
+    words = ["connector", "try", "hikvision_isapi", str(sample), "--received-at", "2026-03-14"]
+    main([*words[:-1], "2026-03-14T07:46:00+07:00"])
+    path = tmp_path / "event.json"
+    path.write_text(capsys.readouterr().out.splitlines()[0])
+    shipped = ["--file", str(SHIPPED), "--at", "2026-03-14"]
+    assert main(["route", "test", str(path), *shipped, "--expect", "police,htmoc"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("[]", "no event"), ("{", "not one JSON object"), ('{"topic": "x"}', "no event")],
+)
+def test_what_is_no_event_is_named(rules, tmp_path, capsys, text, told):
+    path = tmp_path / "event.json"
+    path.write_text(text)
+    assert main(["route", "explain", str(path), "--file", rules]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_an_event_without_its_topic_needs_the_noun(rules, tmp_path, capsys):
+    words = ["route", "test", event_file(tmp_path, EVENT, topic=""), "--file", rules]
+    assert main(words) == 2
+    assert "--noun" in capsys.readouterr().err
+    assert main([*words, "--noun", "detection", "--at", "2026-03-01", "--expect", "police"]) == 0
