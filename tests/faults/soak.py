@@ -187,7 +187,7 @@ Seed {result.seed}, {result.minutes:g} minutes, {result.brokers} broker(s), {res
 worker(s) for each stage and lane, {os.cpu_count()} cores, {memory:.0f} GiB of memory \
 ({platform.machine()}, {platform.system()}). hub {hub.__version__}, Apache Kafka {kafka}, \
 confluent-kafka \
-{confluent_kafka.version()[0]} with librdkafka {confluent_kafka.libversion()[0]}, Python \
+{confluent_kafka.version()} with librdkafka {confluent_kafka.libversion()[0]}, Python \
 {platform.python_version()}.
 
 **{sum(result.faults.values())} faults, {len(result.violations)} violations**, \
