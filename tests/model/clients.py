@@ -273,6 +273,9 @@ class Consumer:
         leaving = set(self._next) - wanted
         if leaving:
             self._calls["on_revoke"](self, self._listed(leaving))
+            if self.name not in self._group.members:
+                # Its session ended while it let go: they are free already, and it hears so next.
+                return
             for place in leaving:
                 del self._group.owner[place]
             self._group.generation += 1

@@ -126,6 +126,25 @@ def a_slow_restore(site: Site) -> None:
     site.drain()
 
 
+def a_slow_farewell(site: Site) -> None:
+    """A worker stands still while it gives partitions up, for longer than its session."""
+    worker = site.start("one")
+    for number in range(9):
+        site.feed(*plate_read(number))
+    worker.park_at = "in-revoke"
+    other = site.start("two")
+    while not worker.parked:
+        worker.turn()
+        site.check()
+    site.end_session(worker)
+    for _ in range(30):
+        other.turn()
+        site.check()
+    worker.turn()
+    site.check()
+    site.drain()
+
+
 def a_newcomer(site: Site) -> None:
     """A second worker joins while the first has a transaction open, which it commits slowly."""
     worker = site.start("one")
@@ -151,5 +170,6 @@ SCENARIOS: tuple[Callable[[Site], None], ...] = (
     a_late_commit,
     a_zombie,
     a_slow_restore,
+    a_slow_farewell,
     a_newcomer,
 )
