@@ -19,10 +19,10 @@ from hub.hours import Hours
 from hub.junctions import same_junction
 from hub.render import rfc3339
 
-__all__ = ["Doubt", "changes", "doubts"]
+__all__ = ["ASKS", "Doubt", "changes", "doubts"]
 
 # What a rule may ask for beside hours and weekdays, which are compared as parts of a week.
-_ASKS = (
+ASKS = (
     "nouns",
     "kinds",
     "severities",
@@ -223,7 +223,7 @@ def _covers(wide: Route, narrow: Route) -> bool:
                 any(_includes(ask, w, n) for w in _asked(wide, ask)) for n in _asked(narrow, ask)
             )
         )
-        for ask in _ASKS
+        for ask in ASKS
     )
 
 

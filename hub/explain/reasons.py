@@ -14,6 +14,7 @@ from hub.explain.model import PlaceStep
 from hub.hours import day_and_clock
 from hub.render import rfc3339
 from hub.rights import in_force
+from hub.route_checks import ASKS
 
 __all__ = [
     "Registered",
@@ -30,17 +31,7 @@ __all__ = [
 ]
 
 # What a rule may ask for; hours and weekdays are one question.
-_ASKS = (
-    "nouns",
-    "kinds",
-    "severities",
-    "statuses",
-    "owners",
-    "purposes",
-    "areas",
-    "junctions",
-    "hours",
-)
+_ASKS = (*ASKS, "hours")
 _ASKED = "asked"
 _FOREVER_US = 2**62
 _SHOWN_RULES = 3
