@@ -3,9 +3,9 @@
 Nothing here uses the hub's own parsers, ids or steps: a second opinion is worth nothing when it is
 the first one's echo. The rules: an occurrence that comes again is a duplicate; a vehicle read again
 by the same camera within five seconds is merged, unless it is read surer by ten per cent, or whole
-for the first time; a state equal to its subject's last is a repeat, an older one is superseded;
-messages of an alert's chain share a subject, and a cancel holds although it came first; what is not
-LIVE goes to the operators alone.
+for the first time, and unless the last read arrived more than a minute ago; a state equal to its
+subject's last is a repeat, an older one is superseded; messages of an alert's chain share a
+subject, and a cancel holds although it came first; what is not LIVE goes to the operators alone.
 """
 
 import json
@@ -30,6 +30,8 @@ SUBSCRIBERS = {
 
 
 _NEAR_US, _SURER = 5_000_000, 10
+# A vehicle is forgotten six steps of ten seconds after the step its last read arrived in.
+_STEP_MS, _STEPS = 10_000, 6
 
 
 class MatchKey(NamedTuple):
@@ -125,6 +127,8 @@ class _Passing:
     high_us: int
     score: int
     whole: bool
+    step: int
+    """When its last read arrived; 0 where nobody knows of any arrival."""
     reports: int = 1
 
 
@@ -156,10 +160,14 @@ class Truth:
     _states: dict[tuple[str, ...], _State] = field(default_factory=dict)
     _chains: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def accept(self, shot: Shot, *, indeterminate: bool = False) -> None:
+    def accept(
+        self, shot: Shot, *, indeterminate: bool = False, arrived_ms: int | None = None
+    ) -> None:
         """Note a payload the hub answered with 200, in the order of its lane.
 
         `indeterminate`: an earlier try got no answer, so the payload may be there twice.
+        `arrived_ms` is when its event was appended to the canonical topic; without it, no vehicle
+        is ever forgotten.
         """
         self.accepted[shot.kind] += 1
         if shot.refusal is not None:
@@ -172,7 +180,7 @@ class Truth:
             if fact.plate:
                 self.plates.add(fact.plate)
             if fact.noun in OCCURRENCES:
-                self._occurrence(shot.source_id, fact)
+                self._occurrence(shot.source_id, fact, (arrived_ms or 0) // _STEP_MS)
             else:
                 self._state(shot.source_id, fact)
 
@@ -234,13 +242,13 @@ class Truth:
             plates=set(tree["plates"]),
         )
 
-    def _occurrence(self, source_id: str, fact: Fact) -> None:
+    def _occurrence(self, source_id: str, fact: Fact, step: int) -> None:
         key = (fact.noun, _key(source_id, fact))
         if key in self._seen:
             self.outcomes["duplicate"] += 1
             return
         self._seen.add(key)
-        passing = self._passage(source_id, fact)
+        passing = self._passage(source_id, fact, step)
         if passing is None or passing.reports == 1:
             self._deliver(source_id, fact, "")
             return
@@ -251,20 +259,25 @@ class Truth:
         else:
             self.outcomes["merged"] += 1
 
-    def _passage(self, source_id: str, fact: Fact) -> _Passing | None:
+    def _passage(self, source_id: str, fact: Fact, step: int) -> _Passing | None:
         """The vehicle this read belongs to, with this read counted; None when it is not known."""
         at_us = fact.observed_us
         if not fact.vehicle or at_us is None:
             return None
         name = (source_id, fact.device_ref, fact.vehicle)
         passing = self._passing.get(name)
-        if passing and passing.low_us - _NEAR_US <= at_us <= passing.high_us + _NEAR_US:
+        if (
+            passing
+            and passing.step + _STEPS >= step
+            and passing.low_us - _NEAR_US <= at_us <= passing.high_us + _NEAR_US
+        ):
+            passing.step = step
             passing.reports += 1
             passing.low_us = min(passing.low_us, at_us)
             passing.high_us = max(passing.high_us, at_us)
             return passing
         whole = fact.plate[:1] == fact.vehicle[:1]
-        self._passing[name] = _Passing(at_us, at_us, fact.score, whole)
+        self._passing[name] = _Passing(at_us, at_us, fact.score, whole, step)
         return self._passing[name]
 
     def _state(self, source_id: str, fact: Fact) -> None:

@@ -17,8 +17,8 @@ invariants are those of a log, so one violation names records, not code:
 """
 
 from bisect import bisect_right
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import groupby, pairwise
@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 from history import Decoder, LiveReader, Place, digest, offset_commits, read
 
 import schemas
-from hub.simulator import Truth
+from hub.simulator import Shot, Truth
 from hub.simulator import check as check_content
 
 __all__ = ["Checker", "Row", "Violations", "live_topics", "subscriber_topics"]
@@ -70,13 +70,13 @@ class Violations:
 class Checker:
     """One look at the whole history of a cluster; `run` once, when every stage is done.
 
-    `truth` is what must have come of what was written; without it only the protocol is checked.
+    `shots` is what was written, as `payload-0` and so on; without it only the protocol is checked.
     """
 
     bootstrap: str
     registry_url: str
     raw_topics: list[str]
-    truth: Truth | None = None
+    shots: Sequence[Shot] | None = None
     live: LiveReader | None = None
     found: Violations = field(default_factory=Violations)
     events: Counter[str] = field(default_factory=Counter)
@@ -127,20 +127,25 @@ class Checker:
     def _raw(self) -> None:
         """Payloads, by place; their bytes are kept as a digest, for the dead letters."""
         self._bytes: dict[tuple[Place, int], tuple[int, int]] = {}
+        self._stands: dict[str, tuple[Place, int]] = {}
         for message in read(self.bootstrap, self.raw_topics):
             place = Place(message.topic(), message.partition())
             self._inputs[place].append(message.offset())
             self._bytes[place, message.offset()] = _fingerprint(message.value())
+            payload_id = dict(message.headers())["payload_id"].decode()
+            self._stands[payload_id] = place, message.offset()
             self.events[message.topic()] += 1
 
     def _canonical(self) -> None:
         """Events: each of a payload that is there, once, in the order of the payloads."""
         last: dict[tuple[Place, Place], tuple[int, int]] = {}
         homes: dict[tuple[str, bytes], int] = {}
+        self._arrived: dict[tuple[Place, int], int] = {}
         for message, place, record in self._records(self._noun_of):
             name = _name(place, message)
             origin = _origin(record)
             source = Place(*origin[:2])
+            self._arrived.setdefault((source, origin[2]), message.timestamp()[1])
             self._inputs[place].append(message.offset())
             self._bytes[place, message.offset()] = _fingerprint(message.value())
             self._ids[place][message.offset()] = bytes(record["header"]["event_id"])
@@ -183,16 +188,23 @@ class Checker:
     def _delivered(self, letters: list[dict[str, Any]]) -> None:
         """Subscribers' records, and with a truth what they say."""
         pairs = self._traced()
-        if self.truth is None:
-            for _ in pairs:
-                pass
+        if self.shots is None:
+            deque(pairs, maxlen=0)
             return
-        report = check_content(self.truth, pairs, letters)
+        report = check_content(self._truth(self.shots), pairs, letters)
         for problem, count in report.problems.items():
             invariant = f"{_CONTENT.get(problem, 'I13')} {problem}"
             for example in report.examples[problem]:
                 self.found.add(invariant, example)
             self.found.counts[invariant] = count
+
+    def _truth(self, shots: Sequence[Shot]) -> Truth:
+        """What must have come of what was written, at the time its events arrived."""
+        truth = Truth()
+        for number, shot in enumerate(shots):
+            stands = self._stands.get(f"payload-{number}")
+            truth.accept(shot, arrived_ms=self._arrived.get(stands) if stands else None)
+        return truth
 
     def _traced(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Trace each delivered record to the event it was made of."""

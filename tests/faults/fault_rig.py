@@ -35,7 +35,7 @@ from hub.discovery import connector_names
 from hub.envelope import raw_topic
 from hub.ledger import balance
 from hub.registry import Registry
-from hub.simulator import Plan, Rates, Shot, Truth
+from hub.simulator import Plan, Rates, Shot
 from hub.simulator.truth import Refusal
 from hub.stack import Stack
 from hub.supervisor import Supervisor, Worker
@@ -57,7 +57,7 @@ PLAN_S = 7200
 
 
 class FaultRig:
-    """Brokers behind a proxy, topics, a crew of workers and the truth of what was sent."""
+    """Brokers behind a proxy, topics, a crew of workers and a note of all that was sent."""
 
     def __init__(
         self,
@@ -70,9 +70,8 @@ class FaultRig:
         stage: Mapping[str, Any] | None = None,
     ) -> None:
         self.stack, self.folder, self.seed, self.lanes = stack, folder, seed, lanes
-        self.truth, self.known = Truth(), set[str]()
+        self.shots, self.known = list[Shot](), set[str]()
         self.chance = random.Random(seed)
-        self.sent = 0
         print(f"seed {seed}")
         folder.mkdir(parents=True, exist_ok=True)
         self.proxy = Proxy(routes_of(broker.behind for broker in stack.brokers if broker.behind))
@@ -101,6 +100,11 @@ class FaultRig:
         self._guard = threading.RLock()
         self._asking = threading.Lock()
         self.live = LiveReader(stack.bootstrap, live_topics())
+
+    @property
+    def sent(self) -> int:
+        """How many payloads were written."""
+        return len(self.shots)
 
     @property
     def config_file(self) -> Path:
@@ -256,8 +260,7 @@ class FaultRig:
             "transport": "http_push",
         }
         with self._guard:
-            self.truth.accept(shot)
-            self.sent += 1
+            self.shots.append(shot)
             self._producer.produce(
                 raw_topic(table.connector, "urgent" if self._urgent(shot) else "bulk"),
                 shot.body,
@@ -316,7 +319,7 @@ class FaultRig:
     def checker(self) -> Checker:
         raw = [name for lane in ("bulk", "urgent") for name in self.inputs("normalise", lane)]
         live = getattr(self, "live", None)
-        return Checker(self.stack.bootstrap, self.stack.registry_url, raw, self.truth, live)
+        return Checker(self.stack.bootstrap, self.stack.registry_url, raw, self.shots, live)
 
     def violations(self) -> list[str]:
         """What the checker and the ledger find wrong with all that ever was in this cluster."""
