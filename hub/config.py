@@ -227,6 +227,10 @@ class Config(_Model):
         """Days that what is of this retention class is kept; None has no end."""
         return self.retention.get(retention, schemas.retention()[retention].days)
 
+    def connectors(self) -> list[str]:
+        """The connectors that sources name, sorted."""
+        return sorted({source.connector for source in self.source.values()})
+
     def nouns(self) -> Mapping[str, schemas.NounSpec]:
         """The declared nouns with this site's own windows."""
         return {name: _own(noun, self.noun.get(name)) for name, noun in schemas.nouns().items()}

@@ -19,14 +19,16 @@ from hub.connector import Rejection
 from hub.dead_letter import TOPIC as DEAD_LETTERS
 from hub.dead_letter import Refused, dead_letter
 from hub.defence import Defence
-from hub.discovery import connector_names
 from hub.engine.books import Books, Count
 from hub.engine.task import Partition, Produce, Restored, Span
 from hub.envelope import Canonical, Withheld, raw_topic
+from hub.errors import ConfigError
 from hub.evidence import EvidenceStore
+from hub.kafka.admin import Cluster
 from hub.kafka.reading import Follower
 from hub.metrics import StageMetrics
 from hub.parsing import Parser, RawRecord, described, event_codecs
+from hub.raw_topics import connectors_in_use
 from hub.registers import applied
 from hub.schema_ids import SchemaIds
 
@@ -47,7 +49,14 @@ class Normalise:
         self, config: Config, *, lane: str, slot: str, ids: SchemaIds, store: EvidenceStore
     ) -> None:
         self.lane = lane
-        self.topics = [raw_topic(name, lane) for name in connector_names()]
+        used = connectors_in_use(config, Cluster(config.kafka).topic_names())
+        if not used:
+            raise ConfigError(
+                "no source is there, so nothing is to be normalised",
+                where="source",
+                fix="add a [source.NAME] to hub.toml, and run `hub topics apply`",
+            )
+        self.topics = [raw_topic(name, lane) for name in used]
         self._key = config.site_key()
         defence = Defence()
         self._parser = Parser(
@@ -61,7 +70,7 @@ class Normalise:
         self._books = Books(
             stage=self.stage, lane=lane, slot=slot, schema_id=ids.current("ledger.v1")
         )
-        self._metrics = {name: StageMetrics(self.stage, lane, name) for name in connector_names()}
+        self._metrics = {name: StageMetrics(self.stage, lane, name) for name in used}
         self._counts: dict[Partition, dict[tuple[str, str, int, str], int]] = {}
         self._dead: dict[tuple[str, str, str], int] = {}
         decode = partial(ids.decode, _DEVICES)

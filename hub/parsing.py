@@ -26,12 +26,12 @@ from hub.envelope import (
     Result,
     Withheld,
     hash_only,
-    raw_topic,
     received_of,
 )
 from hub.errors import ConfigError, RecordError
 from hub.evidence import EvidenceStore
 from hub.ingest.limits import inflate
+from hub.raw_topics import connector_topics
 from hub.replayed import INDEXES, Indexes, only
 from hub.schema_ids import SchemaIds
 
@@ -40,7 +40,6 @@ __all__ = [
     "Parsed",
     "Parser",
     "RawRecord",
-    "connector_topics",
     "described",
     "event_codecs",
 ]
@@ -194,11 +193,6 @@ class Parser:
                 defence=self._defence,
             )
         return known
-
-
-def connector_topics(name: str) -> tuple[str, ...]:
-    """The raw topics of a connector, in both lanes."""
-    return tuple(dict.fromkeys(raw_topic(name, lane) for lane in ("bulk", "urgent")))
 
 
 def event_codecs(ids: SchemaIds) -> dict[str, EventCodec]:

@@ -12,11 +12,10 @@ from typing import Literal
 import schemas
 from hub.compatibility import first_break
 from hub.config import Config
-from hub.connector import Connector
-from hub.discovery import connectors as known_connectors
-from hub.envelope import raw_topic
+from hub.discovery import connector_names
 from hub.errors import ConfigError, IncompatibleSchemaError
 from hub.kafka.admin import Cluster, TopicState
+from hub.raw_topics import connector_topics
 from hub.registry import Registry
 from hub.retention import kept_text, topic_settings
 
@@ -63,16 +62,20 @@ class Change:
     fix: str = ""
 
 
-def declared(config: Config, connectors: Mapping[str, Connector] | None = None) -> list[TopicSpec]:
-    """Every topic of the hub, also of connectors no source uses yet; sorted by name."""
-    found = known_connectors() if connectors is None else connectors
+def declared(config: Config, connectors: Iterable[str] | None = None) -> list[TopicSpec]:
+    """Every topic of the hub, sorted by name; raw ones of `connectors`, else of those in use.
+
+    A city uses a few of the connectors there are: nobody wants empty partitions of the others.
+    """
+    used = config.connectors() if connectors is None else connectors
     specs = [
-        *_raw(config, found),
+        *_raw(config, used),
         *_canonical(config),
         *_subscriber(config),
         *_own(config),
     ]
     names = {spec.name for spec in specs} | set(schemas.topic_classes())
+    names.update(topic for each in connector_names() for topic in connector_topics(each))
     for name in config.kafka.partitions:
         if name not in names:
             raise ConfigError(
@@ -88,11 +91,10 @@ def subject_of(topic: str) -> str:
     return f"{topic}-value"
 
 
-def _raw(config: Config, connectors: Mapping[str, Connector]) -> Iterable[TopicSpec]:
+def _raw(config: Config, connectors: Iterable[str]) -> Iterable[TopicSpec]:
     class_ = schemas.topic_classes()["raw"]
     for name in connectors:
-        for lane in ("bulk", "urgent"):
-            topic = raw_topic(name, lane)
+        for topic in connector_topics(name):
             yield TopicSpec(
                 name=topic,
                 kind="raw",
@@ -177,7 +179,7 @@ def _versions(topic: str) -> tuple[schemas.Schema, ...]:
 def plan(
     config: Config,
     registry: Registry,
-    connectors: Mapping[str, Connector] | None = None,
+    connectors: Iterable[str] | None = None,
     *,
     specs: Iterable[TopicSpec] | None = None,
 ) -> list[Change]:
@@ -250,7 +252,7 @@ def _schema_changes(
 def apply(
     config: Config,
     registry: Registry,
-    connectors: Mapping[str, Connector] | None = None,
+    connectors: Iterable[str] | None = None,
     *,
     specs: Iterable[TopicSpec] | None = None,
 ) -> list[Change]:

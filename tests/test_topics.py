@@ -7,10 +7,11 @@ import pytest
 import schemas
 from hub import topics
 from hub.access import access_rules
-from hub.config import Config, KafkaConfig
-from hub.discovery import connectors
+from hub.config import Config, KafkaConfig, SourceConfig
+from hub.discovery import connector_names
 from hub.errors import ConfigError, EnvironmentNotReadyError, IncompatibleSchemaError
 from hub.kafka.admin import Cluster
+from hub.raw_topics import connectors_in_use
 from hub.registry import Registry
 
 CONFIG = Config(kafka=KafkaConfig(replication_factor=1, min_insync_replicas=2))
@@ -18,7 +19,7 @@ DAY_MS = 86_400_000
 
 
 def declared(config=CONFIG):
-    return {spec.name: spec for spec in topics.declared(config, connectors())}
+    return {spec.name: spec for spec in topics.declared(config, connector_names())}
 
 
 def test_every_topic_of_the_contract_is_declared():
@@ -96,12 +97,23 @@ def test_partitions_follow_the_topic_then_its_class_then_the_declaration():
     assert found["state.process.ids.v1"] == 12
 
 
+def test_raw_topics_are_those_of_the_connectors_that_sources_use():
+    used = CONFIG.model_copy(update={"source": {"north": SourceConfig(connector="spat")}})
+    raw = [spec.name for spec in topics.declared(used) if spec.kind == "raw"]
+    assert raw == ["raw.spat.urgent.v1", "raw.spat.v1"]
+
+
+def test_payloads_of_a_connector_that_no_source_uses_any_more_are_still_read():
+    used = CONFIG.model_copy(update={"source": {"north": SourceConfig(connector="spat")}})
+    assert connectors_in_use(used, {"raw.cap.v1", "dead_letter.v1"}) == ["cap", "spat"]
+
+
 def test_partitions_of_an_unknown_topic_are_refused():
     config = CONFIG.model_copy(
         update={"kafka": CONFIG.kafka.model_copy(update={"partitions": {"canonicle": 4}})}
     )
     with pytest.raises(ConfigError, match="neither a topic"):
-        topics.declared(config, {})
+        topics.declared(config, ())
 
 
 def test_topics_with_personal_data_are_marked_and_a_pseudonym_is_such():

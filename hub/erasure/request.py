@@ -14,7 +14,7 @@ from hub.erasure.record import ERASURES, Journal
 from hub.errors import ConfigError, RecordError
 from hub.evidence import Erased, EvidenceStore
 from hub.evidence.store import Kind
-from hub.explain.logs import Logs, Span, canonical_topics, raw_topics, subscriber_topics
+from hub.explain.logs import Logs, Span, canonical_topics, subscriber_topics
 from hub.explain.model import appended_at, spot_of
 from hub.explain.parsed import text_of
 from hub.holds.area import HoldArea
@@ -168,7 +168,7 @@ def _waiting(logs: Logs, bodies: Collection[str]) -> set[str]:
         )
 
     found = set()
-    topics = raw_topics() if references else []
+    topics = logs.raw_topics() if references else []
     for message in logs.scan(topics, wanted, _EVERYTHING, "looking for other arrivals"):
         spot = spot_of(message)
         lane = "urgent" if ".urgent." in spot.topic else "bulk"

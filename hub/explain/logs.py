@@ -7,13 +7,12 @@ from typing import Any
 import schemas
 from hub.codec import EVENT_ID, SUBJECT_ID, from_micros
 from hub.config import Config
-from hub.discovery import connector_names
-from hub.envelope import raw_topic
 from hub.errors import RecordError
 from hub.explain.model import Searched, Spot, appended_at
 from hub.kafka.admin import Cluster
 from hub.kafka.history import History, Stretch
 from hub.kafka.reading import group_offsets
+from hub.raw_topics import raw_topics
 from hub.registry import Registry
 from hub.render import rfc3339
 from hub.tables import Decoder
@@ -25,7 +24,6 @@ __all__ = [
     "Span",
     "canonical_topics",
     "origin_of",
-    "raw_topics",
     "subscriber_topics",
 ]
 
@@ -49,14 +47,6 @@ Span = tuple[int | None, int | None]
 def canonical_topics() -> list[str]:
     """Where the events of normalise stand."""
     return [noun.topic for noun in schemas.nouns().values()]
-
-
-def raw_topics() -> list[str]:
-    """Where payloads stand."""
-    lanes = ("bulk", "urgent")
-    return list(
-        dict.fromkeys(raw_topic(name, lane) for name in connector_names() for lane in lanes)
-    )
 
 
 def subscriber_topics(nouns: Iterable[str]) -> list[str]:
@@ -137,7 +127,11 @@ class Logs:
                 name == "sha256" and data == digest for name, data in message.headers() or ()
             )
 
-        return self.scan(raw_topics(), wanted, span, "looking for the payload")
+        return self.scan(self.raw_topics(), wanted, span, "looking for the payload")
+
+    def raw_topics(self) -> list[str]:
+        """Where payloads stand."""
+        return raw_topics(self.config, Cluster(self.config.kafka).topic_names())
 
     def letters(self, wanted: Callable[[Mapping[str, Any]], bool], span: Span) -> list[Any]:
         """Dead letters, decoded."""

@@ -15,7 +15,6 @@ from hub.explain.logs import (
     Span,
     canonical_topics,
     origin_of,
-    raw_topics,
     subscriber_topics,
 )
 from hub.explain.model import Spot, spot_of
@@ -144,7 +143,7 @@ def _payloads(logs: Logs, found: Dossier) -> None:
         spot = origin_of(record)
         if record is not None and spot is not None:
             origins[spot] = record["header"]["origin"]["sha256"].hex()
-    known = set(raw_topics())
+    known = set(logs.raw_topics())
     for spot, sha256 in sorted(origins.items()):
         message = logs.history.at(*spot) if spot.topic in known else None
         if message is not None and text_of(message.headers(), "sha256") == sha256:

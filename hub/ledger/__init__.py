@@ -21,14 +21,15 @@ import schemas
 from hub.codec import EARLIEST_US, MINUTE_US, RecordCodec, from_micros, micros
 from hub.config import Config
 from hub.dead_letter import TOPIC as DEAD_LETTERS
-from hub.discovery import connector_names
 from hub.envelope import raw_topic
 from hub.errors import EnvironmentNotReadyError
+from hub.kafka.admin import Cluster
 from hub.kafka.archive import Archive, KafkaArchive, Place, Start
 from hub.ledger.check import Balance, Floors, Line, differences, faults, lines
 from hub.ledger.held import Held, Kinds, decoded, unreadable
 from hub.ledger.names import named
 from hub.ledger.rows import Rows
+from hub.raw_topics import connectors_in_use
 from hub.render import rfc3339
 
 __all__ = ["Balance", "Line", "balance", "check"]
@@ -51,7 +52,7 @@ def balance(config: Config, *, since: datetime | None = None) -> Balance:
     try:
         return check(
             archive,
-            connector_names(),
+            connectors_in_use(config, Cluster(config.kafka).topic_names()),
             since=since,
             now=datetime.now(UTC),
             kept_days=config.kept_days,

@@ -16,7 +16,8 @@ from hub.evidence import EvidenceStore
 from hub.kafka.admin import Cluster
 from hub.kafka.history import History, Stretch
 from hub.kafka.reading import group_offsets
-from hub.parsing import Parser, RawRecord, connector_topics
+from hub.parsing import Parser, RawRecord
+from hub.raw_topics import connector_topics
 from hub.render import rfc3339
 
 __all__ = ["Found", "Span", "kept_for", "normalised", "parsed", "payloads", "shortfalls", "span_of"]

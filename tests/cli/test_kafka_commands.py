@@ -11,14 +11,13 @@ from hub import topics
 from hub.cli import main
 from hub.codec import EventCodec, RecordCodec
 from hub.config import load
-from hub.connector import Connector
 from hub.kafka.records import write
 from hub.kafka.transaction import TransactionalProducer
 from hub.registry import Registry
 
 pytestmark = pytest.mark.kafka
 AT = datetime(2026, 3, 1, 1, 15, tzinfo=UTC)
-NO_CONNECTORS: dict[str, Connector] = {}
+NO_CONNECTORS: tuple[str, ...] = ()
 
 
 @pytest.fixture

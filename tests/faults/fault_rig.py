@@ -31,7 +31,6 @@ from registry_front import RegistryFront
 import schemas
 from hub import routes, simulator, topics
 from hub.config import Config, load
-from hub.discovery import connector_names
 from hub.envelope import raw_topic
 from hub.ledger import balance
 from hub.registry import Registry
@@ -224,7 +223,7 @@ class FaultRig:
     def inputs(self, stage: str, lane: str) -> list[str]:
         if stage == "process":
             return [noun.topic for noun in schemas.nouns().values() if noun.lane == lane]
-        return [raw_topic(name, lane) for name in connector_names()]
+        return [raw_topic(name, lane) for name in self.config.connectors()]
 
     # Input
 

@@ -36,7 +36,7 @@ def config(stack, tmp_path, monkeypatch):
     found = load(path, {})
     registry = Registry(found.registry_url)
     wanted = {log.TOPIC, log.CANDIDATES}
-    specs = [spec for spec in topics.declared(found, {}) if spec.name in wanted]
+    specs = [spec for spec in topics.declared(found, ()) if spec.name in wanted]
     topics.apply(found, registry, specs=specs)
     registry.close()
     return found
