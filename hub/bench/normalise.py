@@ -2,46 +2,60 @@
 
 import statistics
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import schemas
 from hub.codec import EventCodec
 from hub.config import TEST_ID_KEY
-from hub.discovery import connectors
+from hub.connector import Connector
+from hub.discovery import connector
 from hub.envelope import Envelope, RawRef
-from hub.testing import samples_in
+from hub.testing import Sample, options_of, samples_in
 
-__all__ = ["measure"]
+__all__ = ["by_connector", "measure"]
 
 _ROUNDS = 5
 
 
-def measure(samples: Path, seconds: float) -> list[dict[str, Any]]:
-    """Payloads a second on one core, for each connector and sample: parse alone, and to Avro."""
-    rows: list[dict[str, Any]] = []
-    codecs = {
-        noun.name: EventCodec(schemas.built(noun.topic), 0) for noun in schemas.nouns().values()
+def measure(samples: Path, seconds: float, names: Iterable[str]) -> list[dict[str, Any]]:
+    """Payloads a second on one core, for each sample of each connector: parse alone, and to Avro.
+
+    A connector has its samples in a folder of its name; `ConfigError` where there are none.
+    """
+    found = [(connector(name), samples_in(samples / name)) for name in names]
+    return [_row(each, sample, seconds) for each, mine in found for sample in mine]
+
+
+def by_connector(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One row for each connector: its sample of middle size."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row["connector"], []).append(row)
+    return [
+        dict(sorted(mine, key=lambda row: row["bytes"])[len(mine) // 2]) for mine in found.values()
+    ]
+
+
+def _row(found: Connector, sample: Sample, seconds: float) -> dict[str, Any]:
+    codecs: dict[str, EventCodec] = {
+        noun: EventCodec(schemas.built(schemas.nouns()[noun].topic), 0) for noun in found.emits
     }
-    for name, connector in connectors().items():
-        envelope = Envelope(connector, connector.options(), "bench", key=TEST_ID_KEY, codecs=codecs)
-        for sample in samples_in(samples / name):
-            payload = sample.payload()
-            options = connector.options()
-            parse = _rate(lambda c=connector, p=payload, o=options: _drain(c.parse(p, o)), seconds)
-            whole = _rate(
-                lambda e=envelope, p=payload: _drain(e.results(p, RawRef(bytes(32)))), seconds
-            )
-            rows.append(
-                {
-                    "connector": name,
-                    "sample": sample.name,
-                    "bytes": len(payload.body),
-                    "parse_per_s": round(parse),
-                    "parse_to_avro_per_s": round(whole),
-                }
-            )
-    return rows
+    options = options_of(found, sample.options, where=f"options of {sample.name}")
+    envelope = Envelope(found, options, "bench", key=TEST_ID_KEY, codecs=codecs)
+    payload = sample.payload()
+    parse = _rate(lambda: _drain(found.parse(payload, options)), seconds)
+    whole = _rate(lambda: _drain(envelope.results(payload, RawRef(bytes(32)))), seconds)
+    return {
+        "connector": found.name,
+        "sample": sample.name,
+        "bytes": len(payload.body),
+        "parse_per_s": round(parse),
+        "parse_to_avro_per_s": round(whole),
+        "us_per_payload": round(1e6 / whole, 1),
+        "mb_per_s": round(whole * len(payload.body) / 1e6, 1),
+    }
 
 
 def _drain(outcomes: Any) -> None:

@@ -29,6 +29,8 @@ class Setup:
     workers: int = 1
     backlog: bool = False
     """The events' append times are spread over two hours, so that the window expires."""
+    bare: bool = False
+    """Without places, rules and rights."""
 
     @property
     def name(self) -> str:
@@ -36,7 +38,8 @@ class Setup:
         what = "plate reads" if self.mix == "plates" else "the city's mix"
         waited = ", two-hour backlog" if self.backlog else ""
         plural = "s" if self.workers > 1 else ""
-        return f"process, {what}{waited}, {self.workers} worker{plural}"
+        without = ", no places, rules or rights" if self.bare else ""
+        return f"process, {what}{waited}{without}, {self.workers} worker{plural}"
 
 
 Say = Callable[[str], None]
@@ -150,7 +153,7 @@ def _words(place: Site, mode: str, count: int) -> list[str]:
 
 def _process(place: Site, setup: Setup, filled: Filled, *, profile: bool, say: Say) -> Figures:
     partitions = PARTITIONS * sum(noun.lane == "bulk" for noun in schemas.nouns().values())
-    words = [*_words(place, "process", filled.events)]
+    words = [*_words(place, "process-bare" if setup.bare else "process", filled.events)]
     options = ["--workers", str(setup.workers), *(["--profile"] if profile else [])]
     workers = [
         Measured([*words, str(number), *options], place.folder / f"process-{number}.log")

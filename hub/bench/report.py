@@ -15,7 +15,7 @@ from hub.kafka.copying import library_version
 from hub.stack.artifacts import PINS_FILE
 from hub.stack.process import java
 
-__all__ = ["machine", "markdown", "put"]
+__all__ = ["machine", "markdown", "parsing", "put"]
 
 # Each part stands between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`.
 _MARKED = r"(<!-- bench:{0} -->\n).*?(<!-- /bench:{0} -->)"
@@ -76,6 +76,12 @@ def markdown(results: Mapping[str, Any]) -> dict[str, str]:
         "speed": "\n\n".join(parts) + "\n",
         "scaling": f"{_table(measured)}\n\n{_table(rows)}\n",
     }
+
+
+def parsing(told: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    """The part `parsing` of `connectors/README.md`: a row for each connector."""
+    here = ", ".join(f"{name} {told[name]}" for name in ("processor", "python", "fastavro"))
+    return f"Measured on one core: {here}.\n\n{_table(rows)}\n"
 
 
 def put(file: Path, parts: Mapping[str, str]) -> None:

@@ -1,8 +1,8 @@
 """One measured process: `python -m hub.bench.worker MODE CONFIG COUNT [NUMBER] [--profile]`.
 
-MODE is `copy`, `copy-transactions` or `process`. What it says on standard output is read by
-`hub.bench.running`; it starts when its standard input says so, and ends when that is closed. The
-first tenth of the events is left out: joining the group, loading code and empty tables.
+MODE is `copy`, `copy-transactions`, `process` or `process-bare`. What it says on standard output is
+read by `hub.bench.running`; it starts when its standard input says so, and ends when that is
+closed. The first tenth of the events is left out: joining the group, loading code and empty tables.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from hub.kafka.copying import Copy
 
 __all__ = ["MODES", "main", "say"]
 
-MODES = ("copy", "copy-transactions", "process")
+MODES = ("copy", "copy-transactions", "process", "process-bare")
 _WARM_SHARE = 10
 
 
@@ -74,8 +74,8 @@ def main(words: list[str]) -> int:
     arguments = parser.parse_args(words)
     config = load(arguments.config)
     meter = _Meter(arguments.count // arguments.workers, Sampler() if arguments.profile else None)
-    if arguments.mode == "process":
-        _process(config, meter, arguments.number)
+    if arguments.mode.startswith("process"):
+        _process(config, meter, arguments.number, bare=arguments.mode == "process-bare")
     else:
         copying = Copy(
             config.kafka,
@@ -92,7 +92,8 @@ def main(words: list[str]) -> int:
     return 0
 
 
-def _process(config: Config, meter: _Meter, number: str) -> None:
+def _process(config: Config, meter: _Meter, number: str, *, bare: bool) -> None:
+    from hub.bench.bare import Bare
     from hub.engine.loop import Loop
     from hub.engine.task import Task
     from hub.process import Process
@@ -140,6 +141,9 @@ def _process(config: Config, meter: _Meter, number: str) -> None:
         ids=SchemaIds(registry),
         versions=Versions(registry),
     )
+    if bare:
+        steps = task._steps  # noqa: SLF001 - what is measured is a stage with this very part left out
+        steps._planner = Bare(steps._encode)  # noqa: SLF001 - as above
     loop = Loop(
         cast("Task", task),
         config.kafka,

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,9 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
     process.add_argument(
         "--backlog", action="store_true", help="as if the events had come in over two hours"
     )
+    process.add_argument(
+        "--bare", action="store_true", help="also without places, rules and rights: what they cost"
+    )
     process.add_argument("--profile", action="store_true", help="say where the time goes")
     latency = command(
         bench,
@@ -64,9 +68,13 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
         "normalise",
         _normalise,
         help_="payloads a second and core, for each connector's samples",
-        example="hub bench normalise",
+        example="hub bench normalise --connector cap",
     )
     _normalise_options(normalise)
+    normalise.add_argument("--connector", metavar="NAME", help="of this one alone (default: all)")
+    normalise.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="put a table of all between its marks there"
+    )
     json_option(normalise)
     _add_all(bench)
 
@@ -130,6 +138,8 @@ def _process(arguments: argparse.Namespace) -> int:
         Setup(arguments.mix, workers, arguments.backlog)
         for workers in range(1, arguments.workers + 1)
     ]
+    if arguments.bare:
+        setups += [replace(setup, bare=True) for setup in setups]
     peers, skipped = _peers(arguments)
     if peers and (arguments.mix, arguments.backlog) != ("plates", False):
         raise ConfigError("peers do plate reads alone", where="--peers", fix="leave out --mix")
@@ -154,7 +164,13 @@ def _recovery(arguments: argparse.Namespace) -> int:
 
 
 def _normalise(arguments: argparse.Namespace) -> int:
-    _show(_measured_normalise(arguments), as_json=arguments.json)
+    from hub.bench.normalise import by_connector
+    from hub.bench.report import machine, parsing, put
+
+    rows = _measured_normalise(arguments, arguments.connector)
+    if arguments.markdown:
+        put(arguments.markdown, {"parsing": parsing(machine(), by_connector(rows))})
+    _show(rows, as_json=arguments.json)
     return 0
 
 
@@ -171,6 +187,7 @@ def _all(arguments: argparse.Namespace) -> int:
         Setup(workers=2),
         Setup(mix="city"),
         Setup(backlog=True),
+        Setup(bare=True),
     ]
     process = measure(arguments.events, arguments.runs, setups, peers=peers, profile=True, say=_say)
     lines, raw = _measured_latency(arguments)
@@ -214,12 +231,14 @@ def _measured_latency(
     return measure(wanted, arguments.for_s, say=_say)
 
 
-def _measured_normalise(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+def _measured_normalise(arguments: argparse.Namespace, name: str = "") -> list[dict[str, Any]]:
     from hub.bench.normalise import measure
+    from hub.discovery import connector_names
 
     if not arguments.samples.is_dir():
         raise ConfigError("no such folder", where=str(arguments.samples), fix="give --samples DIR")
-    return measure(arguments.samples, arguments.seconds)
+    names = [name] if name else connector_names()
+    return measure(arguments.samples, arguments.seconds, names)
 
 
 def _plates_per_s(rows: Sequence[Mapping[str, Any]]) -> float:
