@@ -22,11 +22,12 @@ from hub.schema_ids import Versions
 from hub.stack.artifacts import cache_folder
 from hub.stack.process import java
 
-__all__ = ["PEERS", "Command", "Peer", "Skipped", "install", "prepare"]
+__all__ = ["PEERS", "Command", "Peer", "Skipped", "bare_asgi", "install", "prepare"]
 
 _HERE = Path(__file__).parent / "peers"
 _ROOT = Path(__file__).parents[2]
 _QUIX, _CRAMJAM = "3.28.1", "2.14.0"
+_UVICORN, _HTTPTOOLS = "0.54.0", "0.9.0"
 _SOURCE = "camera.plate_read.v1"
 
 
@@ -76,6 +77,15 @@ def _quix() -> Peer:
     python = _environment("quix", [f"quixstreams=={_QUIX}"])
     program = (python, "-m", "hub.bench.peers.quix")
     return Peer("quix", f"Quix Streams {_QUIX}, exactly once, RocksDB", program)
+
+
+def bare_asgi() -> Peer:
+    """An ASGI app that keeps nothing, on a common server; raises `Skipped`."""
+    loop = f"uvloop=={importlib.metadata.version('uvloop')}"
+    pins = [f"uvicorn=={_UVICORN}", f"httptools=={_HTTPTOOLS}", loop]
+    python = _environment("asgi", pins)
+    name = f"an ASGI app on uvicorn {_UVICORN} that keeps nothing (the limit)"
+    return Peer("asgi", name, (python, str(_HERE / "asgi_app.py")))
 
 
 def _environment(name: str, pins: Sequence[str]) -> str:

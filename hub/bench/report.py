@@ -22,6 +22,7 @@ _MARKED = r"(<!-- bench:{0} -->\n).*?(<!-- /bench:{0} -->)"
 _TITLES = {
     "process": "Process, beside copying bytes",
     "profile": "Where the microseconds of the first one go, per event",
+    "ingest": "Taking payloads over HTTP, durable before the answer",
     "latency": "From append to a `read_committed` subscriber",
     "recovery": "Taking over a full window",
     "normalise": "Parsing, one core",

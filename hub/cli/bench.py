@@ -1,4 +1,4 @@
-"""`hub bench process|latency|recovery|normalise|all`: what the stages cost on this machine."""
+"""`hub bench process|ingest|latency|recovery|normalise|all`: what the stages cost here."""
 
 import argparse
 import json
@@ -45,6 +45,16 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
         "--bare", action="store_true", help="also without places, rules and rights: what they cost"
     )
     process.add_argument("--profile", action="store_true", help="say where the time goes")
+    ingest = command(
+        bench,
+        "ingest",
+        _ingest,
+        help_="payloads taken over HTTP, beside an app that reads them and keeps nothing",
+        example="hub bench ingest --payloads 50000 --connections 64",
+    )
+    _ingest_options(ingest)
+    ingest.add_argument("--runs", type=int, default=3, metavar="N", help="rounds; medians count")
+    json_option(ingest)
     latency = command(
         bench,
         "latency",
@@ -88,6 +98,7 @@ def _add_all(bench: "Commands[argparse.ArgumentParser]") -> None:
         example="hub bench all --markdown ops/README.md",
     )
     _process_options(everything, peers=",".join(_PEERS))
+    _ingest_options(everything)
     _latency_options(everything)
     _recovery_options(everything)
     _normalise_options(everything)
@@ -106,6 +117,11 @@ def _process_options(parser: argparse.ArgumentParser, *, peers: str = "") -> Non
         help=f"other engines on the same plate reads: {','.join(_PEERS)}",
     )
     json_option(parser)
+
+
+def _ingest_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--payloads", type=int, default=50_000, metavar="N")
+    parser.add_argument("--connections", type=int, default=64, metavar="N")
 
 
 def _latency_options(parser: argparse.ArgumentParser) -> None:
@@ -150,6 +166,12 @@ def _process(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _ingest(arguments: argparse.Namespace) -> int:
+    rows, skipped = _measured_ingest(arguments, runs=arguments.runs)
+    _show(rows, as_json=arguments.json, skipped=skipped)
+    return 0
+
+
 def _latency(arguments: argparse.Namespace) -> int:
     _show(_measured_latency(arguments)[0], as_json=arguments.json)
     return 0
@@ -176,11 +198,12 @@ def _normalise(arguments: argparse.Namespace) -> int:
 
 def _all(arguments: argparse.Namespace) -> int:
     from hub.bench import recovery
+    from hub.bench.normalise import by_connector
     from hub.bench.process import Setup, measure
     from hub.bench.report import machine, markdown, put
 
     _check(arguments)
-    normalise = _measured_normalise(arguments)
+    parsing = _measured_normalise(arguments)
     peers, skipped = _peers(arguments)
     setups = [
         Setup(),
@@ -190,23 +213,25 @@ def _all(arguments: argparse.Namespace) -> int:
         Setup(bare=True),
     ]
     process = measure(arguments.events, arguments.runs, setups, peers=peers, profile=True, say=_say)
+    ingest, no_limit = _measured_ingest(arguments, runs=arguments.runs)
     lines, raw = _measured_latency(arguments)
     recovered, window = recovery.measure(arguments.ids, arguments.per_record, say=_say)
     results = {
         "machine": machine(),
         "events": arguments.events,
         "runs": arguments.runs,
-        "skipped": skipped,
+        "skipped": skipped | no_limit,
+        "ingest": ingest,
         "process": process.rows,
         "profile": process.profile,
         "latency": lines,
         "recovery": [recovered],
-        "normalise": normalise,
+        "normalise": by_connector(parsing),
         "figures": {
             **process.figures,
             **raw,
             **window,
-            "normalise_per_s": _plates_per_s(normalise),
+            "normalise_per_s": _plates_per_s(parsing),
         },
     }
     parts = markdown(results)
@@ -218,6 +243,27 @@ def _all(arguments: argparse.Namespace) -> int:
         else "\n".join(parts.values())
     )
     return 0
+
+
+def _measured_ingest(
+    arguments: argparse.Namespace, *, runs: int
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    from hub.bench.ingest import measure
+    from hub.bench.peering import Skipped, bare_asgi
+
+    if arguments.payloads < _EVENTS_MIN or arguments.connections < 1:
+        raise ConfigError(
+            "at least 1,000 payloads and 1 connection",
+            where="--payloads, --connections",
+            fix="give more",
+        )
+    skipped: dict[str, str] = {}
+    try:
+        limit = bare_asgi()
+    except Skipped as why:
+        limit, skipped["asgi"] = None, str(why)
+    found = measure(arguments.payloads, runs, arguments.connections, limit, say=_say)
+    return found, skipped
 
 
 def _measured_latency(

@@ -70,6 +70,15 @@ def test_every_event_reaches_the_subscriber_once(number: int) -> None:
 
 
 @pytest.mark.slow
+def test_every_payload_taken_is_on_its_raw_topic(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["bench", "ingest", "--payloads", "3000", "--runs", "1", "--connections", "8", "--json"]
+    assert main(words) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["rows"][-1]["mode"] == "ingest, durable before it answers"
+    assert len(told["rows"]) + len(told["skipped"]) == 2
+
+
+@pytest.mark.slow
 def test_a_window_is_recovered_whole() -> None:
     row, figures = recovery.measure(20_000, 100, say=quiet)
     assert (row["ids"], row["records"]) == (20_000, 200)

@@ -218,6 +218,8 @@ def test_what_is_no_part_of_the_loop_is_told_as_other() -> None:
         (["process", "--peers", "quix", "--mix", "city"], "plate reads alone"),
         (["latency", "--for", "1"], "the first 2 s do not count"),
         (["normalise", "--samples", "nowhere"], "no such folder"),
+        (["normalise", "--connector", "nonsense"], "no connector is named 'nonsense'"),
+        (["ingest", "--payloads", "10"], "at least 1,000 payloads"),
     ],
 )
 def test_wrong_use_is_told_before_anything_starts(
@@ -266,9 +268,16 @@ def test_all_puts_every_figure_together(
     raw = {"raw_bytes": figures.pop("raw_bytes")}
     window = {each: figures.pop(each) for each in ("window_bytes_per_id", "recovered_ids_per_s")}
     figures.pop("normalise_per_s")
-    sample = {"connector": "hikvision_isapi", "sample": "anpr_motorbike", "parse_to_avro_per_s": 9}
+    sample = {
+        "connector": "hikvision_isapi",
+        "sample": "anpr_motorbike",
+        "bytes": 1,
+        "parse_to_avro_per_s": 9,
+    }
     process = Result([{"mode": "copy"}], [{"part": "head", "us": 1.5}], figures)
     monkeypatch.setattr("hub.bench.process.measure", lambda *_, **__: process)
+    monkeypatch.setattr("hub.bench.peering.bare_asgi", lambda: None)
+    monkeypatch.setattr("hub.bench.ingest.measure", lambda *_, **__: [{"mode": "ingest"}])
     monkeypatch.setattr("hub.bench.latency.measure", lambda *_, **__: ([{"line": "bulk"}], raw))
     monkeypatch.setattr("hub.bench.recovery.measure", lambda *_, **__: ({"ids": 1}, window))
     monkeypatch.setattr("hub.bench.normalise.measure", lambda *_: [sample])
@@ -280,6 +289,19 @@ def test_all_puts_every_figure_together(
     assert "Not measured: streams (-)." in told
     assert "| normalise per s | 9.0 |" in told
     assert all(part in file.read_text() for part in ("| head | 1.5 |", "| Hanoi 2030 | 3,100 |"))
+
+
+def test_the_table_of_parsing_has_a_row_for_each_connector(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "README.md"
+    words = ["bench", "normalise", "--seconds", "0.01", "--connector", "cap"]
+    samples = str(ROOT / "tests/samples")
+    assert main([*words, "--samples", samples, "--markdown", str(file), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["rows"]
+    assert len(told) > 1
+    assert {row["connector"] for row in told} == {"cap"}
+    assert file.read_text().count("| cap |") == 1
 
 
 def test_a_file_without_marks_is_refused(tmp_path: Path) -> None:
