@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import uvloop
 
@@ -48,6 +48,7 @@ class _Run:
         self.refused = 0
         self.began = self.ended = 0.0
         self.waits: list[float] = []
+        self.error: Exception | None = None
 
     def next(self) -> bytes | None:
         """The next request; None when all were sent."""
@@ -66,6 +67,11 @@ class _Run:
             self.ended = time.perf_counter()
             self._done.set()
 
+    def lost(self, error: Exception | None) -> None:
+        """A connection was closed by the other side: the run is over."""
+        self.error = error or ConnectionResetError("the server closed a connection")
+        self._done.set()
+
 
 class _Connection(asyncio.Protocol):
     """One device: it sends, waits for the answer, and sends again."""
@@ -76,8 +82,8 @@ class _Connection(asyncio.Protocol):
         self._sent = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's is of no common class.
+        self._transport = cast("asyncio.Transport", transport)
         self._send()
 
     def data_received(self, data: bytes) -> None:
@@ -94,8 +100,7 @@ class _Connection(asyncio.Protocol):
         self._send()
 
     def connection_lost(self, error: Exception | None) -> None:
-        if error is not None:
-            raise error
+        self._run.lost(error)
 
     def _send(self) -> None:
         request = self._run.next()
@@ -119,6 +124,8 @@ async def _push(port: int, count: int, connections: int) -> dict[str, Any]:
     for _ in range(connections):
         await loop.create_connection(lambda: _Connection(run), "127.0.0.1", port)
     await done.wait()
+    if run.error is not None:
+        raise run.error
     waits = sorted(run.waits)
     return {
         "taken": run.taken,
