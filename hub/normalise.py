@@ -24,11 +24,9 @@ from hub.engine.task import Partition, Produce, Restored, Span
 from hub.envelope import Canonical, Withheld, raw_topic
 from hub.errors import ConfigError
 from hub.evidence import EvidenceStore
-from hub.kafka.admin import Cluster
 from hub.kafka.reading import Follower
 from hub.metrics import StageMetrics
 from hub.parsing import Parser, RawRecord, described, event_codecs
-from hub.raw_topics import connectors_in_use
 from hub.registers import applied
 from hub.schema_ids import SchemaIds
 
@@ -41,22 +39,28 @@ _FOLLOW_S = 0.2
 
 
 class Normalise:
-    """One lane of the normalise stage."""
+    """One lane of the normalise stage, for payloads of the `connectors` that are in use."""
 
     stage = "normalise"
 
     def __init__(
-        self, config: Config, *, lane: str, slot: str, ids: SchemaIds, store: EvidenceStore
+        self,
+        config: Config,
+        *,
+        lane: str,
+        slot: str,
+        ids: SchemaIds,
+        store: EvidenceStore,
+        connectors: Sequence[str],
     ) -> None:
         self.lane = lane
-        used = connectors_in_use(config, Cluster(config.kafka).topic_names())
-        if not used:
+        if not connectors:
             raise ConfigError(
                 "no source is there, so nothing is to be normalised",
                 where="source",
                 fix="add a [source.NAME] to hub.toml, and run `hub topics apply`",
             )
-        self.topics = [raw_topic(name, lane) for name in used]
+        self.topics = [raw_topic(name, lane) for name in connectors]
         self._key = config.site_key()
         defence = Defence()
         self._parser = Parser(
@@ -70,7 +74,7 @@ class Normalise:
         self._books = Books(
             stage=self.stage, lane=lane, slot=slot, schema_id=ids.current("ledger.v1")
         )
-        self._metrics = {name: StageMetrics(self.stage, lane, name) for name in used}
+        self._metrics = {name: StageMetrics(self.stage, lane, name) for name in connectors}
         self._counts: dict[Partition, dict[tuple[str, str, int, str], int]] = {}
         self._dead: dict[tuple[str, str, str], int] = {}
         decode = partial(ids.decode, _DEVICES)

@@ -17,6 +17,8 @@ from hub.config import Config
 from hub.engine.loop import Loop, supervise
 from hub.errors import ConfigError
 from hub.evidence import EvidenceStore
+from hub.kafka.admin import Cluster
+from hub.raw_topics import connectors_in_use
 from hub.registry import Registry
 from hub.schema_ids import SchemaIds, Versions
 
@@ -130,7 +132,8 @@ def _task(config: Config, stage: str, lane: str, slot: str, registry: Registry):
         from hub.normalise import Normalise
 
         store = EvidenceStore.open(config.evidence())
-        return Normalise(config, lane=lane, slot=slot, ids=ids, store=store)
+        used = connectors_in_use(config, Cluster(config.kafka).topic_names())
+        return Normalise(config, lane=lane, slot=slot, ids=ids, store=store, connectors=used)
     from hub.process import Process
 
     return Process(config, lane=lane, slot=slot, ids=ids, versions=Versions(registry))

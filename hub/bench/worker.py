@@ -127,12 +127,6 @@ def _process(config: Config, meter: _Meter, number: str, *, bare: bool) -> None:
             meter.read(len(batch[1]))
             super().handle(*batch)
 
-    def listen() -> None:
-        sys.stdin.readline()
-        go.set()
-        sys.stdin.read()
-        stop.set()
-
     registry = Registry(config.registry_url)
     task = Measured(
         config,
@@ -151,9 +145,17 @@ def _process(config: Config, meter: _Meter, number: str, *, bare: bool) -> None:
         slot=f"bench-{number}",
         observe=lambda records, _seconds: meter.done(records),
     )
-    threading.Thread(target=listen, daemon=True).start()
+    threading.Thread(target=_listen, args=(go, stop), daemon=True).start()
     loop.run(stop)
     registry.close()
+
+
+def _listen(go: threading.Event, stop: threading.Event) -> None:
+    """Start at the first line, end with the input."""
+    sys.stdin.readline()
+    go.set()
+    sys.stdin.read()
+    stop.set()
 
 
 if __name__ == "__main__":

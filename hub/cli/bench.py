@@ -55,6 +55,12 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
     _ingest_options(ingest)
     ingest.add_argument("--runs", type=int, default=3, metavar="N", help="rounds; medians count")
     json_option(ingest)
+    _add_others(bench)
+    _add_all(bench)
+
+
+def _add_others(bench: "Commands[argparse.ArgumentParser]") -> None:
+    """What is no rate of a stage."""
     latency = command(
         bench,
         "latency",
@@ -86,7 +92,6 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
         "--markdown", type=Path, metavar="FILE", help="put a table of all between its marks there"
     )
     json_option(normalise)
-    _add_all(bench)
 
 
 def _add_all(bench: "Commands[argparse.ArgumentParser]") -> None:

@@ -89,7 +89,9 @@ class WholeWay:
         )
         self.written: dict[str, list[Written]] = defaultdict(list)
         store = EvidenceStore.open(self.config.evidence())
-        self.normalise = Normalise(self.config, lane="bulk", slot="a", ids=IDS, store=store)
+        self.normalise = Normalise(
+            self.config, lane="bulk", slot="a", ids=IDS, store=store, connectors=[CONNECTOR]
+        )
         self._steps = [
             Process(self.config, lane=lane, slot="a", ids=IDS, versions=VERSIONS)
             for lane in ("urgent", "bulk")
