@@ -19,7 +19,7 @@ from hub.evidence import EvidenceStore
 from hub.holds.area import HoldArea
 from hub.ingest.records import RawRecord
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 RAW, PLATES, POLICE = "raw.hikvision_isapi.v1", "camera.plate_read.v1", "police.plate_read.v1"
 SAMPLE = ROOT / "tests" / "samples" / "hikvision_isapi" / "anpr_push_with_pictures.bin"
 SOURCE = "hik-police-centre"

@@ -15,7 +15,7 @@ from hub.cli import main
 from hub.codec import EVENT_ID, EventCodec, micros
 from hub.identity import record_key
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 DETECTIONS = "camera.detection.v1"
 SOURCE = "ruled"
 # `hub route load` wants a minute, for workers that are slow to hear of a rule. These look five

@@ -32,7 +32,7 @@ from hub.stack import Stack
 from hub.stack.ports import choose_ports
 from hub.supervisor import Worker
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 SIGNALS = "traffic.signal_state.v1"
 RAW = "raw.hikvision_isapi.v1"
 

@@ -106,6 +106,7 @@ def test_records_go_in_and_come_out_and_schemas_are_registered(stack):
     assert json.loads(found["schema"])["name"] == "Reading"
 
 
+@pytest.mark.slow
 def test_a_broker_killed_and_started_again_keeps_its_records(tmp_path):
     with Stack(tmp_path, registry=False) as own:
         topic = new_topic(own.bootstrap)
@@ -128,6 +129,7 @@ def test_a_paused_broker_goes_on_where_it_stopped(tmp_path):
         assert consume(own.bootstrap, topic, 1) == [b"after"]
 
 
+@pytest.mark.slow
 def test_a_data_folder_keeps_topics_records_schema_ids_and_ports(tmp_path):
     with Stack(tmp_path) as own:
         first = own.bootstrap, own.registry_url
