@@ -14,7 +14,7 @@ outcomes. The engine gives every event its ids, its header and its place in a tr
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -23,6 +23,7 @@ __all__ = [
     "Area",
     "Connector",
     "Event",
+    "Inner",
     "Lifecycle",
     "Nothing",
     "Noun",
@@ -189,7 +190,27 @@ class Nothing:
     why: str
 
 
-Outcome = Event | Rejection | Nothing
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inner:
+    """A payload inside a payload, and the connector that reads it: what an envelope format yields.
+
+    The engine hands it on, at most three deep. Its events get their ids, and its refusals their
+    name, from that connector. `payload_id` names what was wrapped, not the wrapping, so that what
+    is wrapped again is the same. `observed_at` is for events that tell no time of their own.
+    """
+
+    connector: "Connector"
+    options: Options
+    payload: Payload
+    path: str = ""
+    """Where it stands in the payload around it; begins the paths of its refusals."""
+    observed_at: datetime | None = None
+    time_quality: TimeQuality = "UNKNOWN"
+    quality_flags: tuple[str, ...] = ()
+    """Of `observed_at`, on the events that take it."""
+
+
+Outcome = Event | Rejection | Nothing | Inner
 Parse = Callable[[Payload, Any], Iterable[Outcome]]
 
 
@@ -200,6 +221,8 @@ class Connector:
     `identity` lists, per noun, the dotted paths (`body.lane`, `restricted.plate.raw`) whose values
     enter the `event_id` beside the header's identity fields. The list is frozen once released:
     changing it is a breaking change, because the same payload would get another id.
+
+    A connector that only hands on (`Inner`) emits nothing itself: both are empty.
     """
 
     name: str
@@ -216,3 +239,8 @@ class Connector:
         missing = set(self.emits) ^ set(self.identity)
         if missing:
             raise ValueError(f"connector {self.name}: identity and emits differ in {missing}")
+
+    @property
+    def may_emit(self) -> tuple[Noun, ...]:
+        """The nouns of the events it can lead to: any, where it only hands on."""
+        return self.emits or get_args(Noun)

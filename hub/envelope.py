@@ -5,20 +5,32 @@ The normalise stage, `hub connector try` and replays all go through here, so the
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import schemas
 from hub.codec import EARLIEST_US, LATEST_US, Cut, EventCodec, micros
-from hub.connector import Connector, Event, Nothing, Options, Outcome, Payload, Rejection
+from hub.connector import Connector, Event, Inner, Nothing, Options, Payload, Rejection
 from hub.defence import Defence
 from hub.errors import PayloadError, RecordError
 from hub.identity import Identity, record_key
 from hub.likeness import HEADER as LIKE
 from hub.likeness import Likeness, likeness
 
-__all__ = ["Canonical", "Envelope", "RawRef", "Result", "Withheld", "raw_topic", "received_of"]
+__all__ = [
+    "Canonical",
+    "Envelope",
+    "InnerRejection",
+    "RawRef",
+    "Result",
+    "Withheld",
+    "raw_topic",
+    "received_of",
+]
+
+_DEPTH_MAX = 3  # payloads inside payloads
+_INNER_MAX = 64  # envelopes kept for connectors that payloads are handed on to
 
 
 def raw_topic(connector: str, lane: str) -> str:
@@ -71,6 +83,24 @@ class Withheld:
     why: str = "it is withheld: its device or source is one of defence"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InnerRejection(Rejection):
+    """A refusal by the connector that a payload was handed on to."""
+
+    component: str
+    component_version: str
+
+
+class _Read(NamedTuple):
+    """An outcome that is not handed on, by whom it was read, of what, and its place in that."""
+
+    reader: "Envelope"
+    payload: Payload
+    place: int
+    outcome: Event | Rejection | Nothing
+    inner: Inner | None = None
+
+
 Result = Canonical | Rejection | Nothing | Withheld
 # Stores a picture and returns its SHA-256; a dry run only hashes.
 StorePicture = Callable[[bytes], bytes]
@@ -107,28 +137,71 @@ class Envelope:
         self._codecs = codecs
         self._store = store
         self._defence = Defence() if defence is None else defence
+        self._inner: dict[tuple[str, int], Envelope] = {}
 
     def results(self, payload: Payload, raw: RawRef) -> Iterator[Result]:
         """Every outcome of a payload, in order; a bad one never hides its neighbours.
 
         Raises nothing a payload could cause: a parser that fails gives a `Rejection`.
         """
-        found = False
-        outcomes = self._parsed(payload)
-        for index, outcome in enumerate(outcomes):
-            found = True
-            if isinstance(outcome, Event):
-                yield (
-                    Withheld()
-                    if self._is_of_defence(outcome, payload)
-                    else self._canonical(outcome, payload, raw, index)
-                )
+        for index, read in enumerate(self._read(payload, None, 0)):
+            if isinstance(read.outcome, Event):
+                yield read.reader._found(read.outcome, read, raw, index)  # noqa: SLF001 - one of these
             else:
-                yield outcome
-        if not found:
-            yield Nothing(why="the payload holds no record")
+                yield read.outcome
 
-    def _parsed(self, payload: Payload) -> Iterator[Outcome]:
+    def _read(self, payload: Payload, inner: Inner | None, depth: int) -> Iterator[_Read]:
+        """Every outcome of a payload and of what it hands on; a reading without one is nothing."""
+        place = 0
+        for outcome in self._parsed(payload):
+            if isinstance(outcome, Inner):
+                yield from self._handed_on(outcome, payload, place, depth + 1)
+            elif isinstance(outcome, Rejection) and inner is not None:
+                yield _Read(self, payload, place, self._named(outcome, inner))
+            else:
+                yield _Read(self, payload, place, outcome, inner)
+            place += 1
+        if not place:
+            yield _Read(self, payload, 0, Nothing(why="the payload holds no record"))
+
+    def _handed_on(self, inner: Inner, payload: Payload, place: int, depth: int) -> Iterator[_Read]:
+        if depth > _DEPTH_MAX:
+            why = Rejection(
+                code="too-deep",
+                message=f"payloads inside payloads more than {_DEPTH_MAX} deep",
+                path=inner.path,
+                fix="name in the source's options a connector that reads the innermost itself",
+            )
+            yield _Read(self, payload, place, why)
+            return
+        name = (inner.connector.name, id(inner.options))
+        known = self._inner.get(name)
+        if known is None:
+            if len(self._inner) >= _INNER_MAX:
+                self._inner.clear()
+            # It keeps the options alive, so that no others can have their id.
+            known = self._inner[name] = Envelope(
+                inner.connector,
+                inner.options,
+                self._source_id,
+                key=self._key,
+                codecs=self._codecs,
+                store=self._store,
+                defence=self._defence,
+            )
+        yield from known._read(inner.payload, inner, depth)
+
+    def _named(self, why: Rejection, inner: Inner) -> InnerRejection:
+        return InnerRejection(
+            code=why.code,
+            message=why.message,
+            path="/".join(part for part in (inner.path, why.path) if part),
+            fix=why.fix,
+            component=self._connector.name,
+            component_version=self._connector.version,
+        )
+
+    def _parsed(self, payload: Payload) -> Iterator[Event | Rejection | Nothing | Inner]:
         try:
             yield from self._connector.parse(payload, self._options)
         except PayloadError as error:
@@ -140,6 +213,19 @@ class Envelope:
                 fix="report it with this payload; replay the dead letter after the fix",
             )
 
+    def _found(self, event: Event, read: _Read, raw: RawRef, index: int) -> Result:
+        told, inner = event, read.inner
+        if inner is not None and inner.observed_at is not None and event.observed_at is None:
+            event = replace(
+                event,
+                observed_at=inner.observed_at,
+                time_quality=inner.time_quality,
+                quality_flags=(*event.quality_flags, *inner.quality_flags),
+            )
+        if self._is_of_defence(event, read.payload):
+            return Withheld()
+        return self._canonical(event, told, read, raw, index)
+
     def _is_of_defence(self, event: Event, payload: Payload) -> bool:
         return self._defence.reported(
             self._source_id,
@@ -150,8 +236,9 @@ class Envelope:
         )
 
     def _canonical(
-        self, event: Event, payload: Payload, raw: RawRef, index: int
+        self, event: Event, told: Event, read: _Read, raw: RawRef, index: int
     ) -> Canonical | Rejection:
+        """The record of an event; its ids are of what was `told`, by the connector that read it."""
         noun = schemas.nouns().get(event.noun)
         if noun is None or event.noun not in self._connector.emits:
             return Rejection(
@@ -159,9 +246,11 @@ class Envelope:
                 message=f"connector {self._connector.name} does not declare {event.noun!r}",
                 fix="add it to `emits` and `identity`",
             )
+        payload = read.payload
+        event_id = self._identity.event(told, payload_id=payload.payload_id, index=read.place)
         try:
             value, cut = self._codecs[event.noun].encode(
-                self._header(event, payload, raw, index),
+                self._header(event, event_id, payload, raw, index),
                 self._restricted(event),
                 self._body(event),
             )
@@ -177,8 +266,9 @@ class Envelope:
             likeness(event, self._source_id, payload.received_at, self._key),
         )
 
-    def _header(self, event: Event, payload: Payload, raw: RawRef, index: int) -> dict[str, Any]:
-        event_id = self._identity.event(event, payload_id=payload.payload_id, index=index)
+    def _header(
+        self, event: Event, event_id: bytes, payload: Payload, raw: RawRef, index: int
+    ) -> dict[str, Any]:
         position = event.position
         return {
             "event_id": event_id,

@@ -21,7 +21,7 @@ from hub.dead_letter import Refused, dead_letter
 from hub.defence import Defence
 from hub.engine.books import Books, Count
 from hub.engine.task import Partition, Produce, Restored, Span
-from hub.envelope import Canonical, Withheld, raw_topic
+from hub.envelope import Canonical, InnerRejection, Withheld, raw_topic
 from hub.errors import ConfigError
 from hub.evidence import EvidenceStore
 from hub.kafka.reading import Follower
@@ -135,6 +135,8 @@ class Normalise:
                 if outcome in {"nothing", "withheld"}:
                     meters.dropped(count, outcome, topic=partition.topic, source_id=source)
         for (name, code, source), count in self._dead.items():
+            if name not in self._metrics:  # a connector that payloads are handed on to
+                self._metrics[name] = StageMetrics(self.stage, self.lane, name)
             self._metrics[name].dead_letters(count, code, source_id=source)
         self.rolled_back()
 
@@ -155,13 +157,18 @@ class Normalise:
             elif isinstance(result, Rejection):
                 self._letter(parsed.refused(index), result, produce)
                 self._count(partition, parsed.record, "", "dead")
-                letter = (name, result.code, parsed.record.source_id)
+                by = result.component if isinstance(result, InnerRejection) else name
+                letter = (by, result.code, parsed.record.source_id)
                 self._dead[letter] = self._dead.get(letter, 0) + 1
             elif isinstance(result, Withheld):
                 self._count(partition, parsed.record, "", "withheld")
         self._count(partition, parsed.record, "", _word(outcomes))
 
     def _letter(self, refused: Refused, why: Rejection, produce: Produce) -> None:
+        if isinstance(why, InnerRejection):
+            refused = replace(
+                refused, component=why.component, component_version=why.component_version
+            )
         letter = dead_letter(
             self._key,
             refused,

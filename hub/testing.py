@@ -127,7 +127,7 @@ def dry_run(
     body = payload or sample.payload()
     options = options_of(connector, sample.options, where=f"options of {sample.name}")
     codecs: dict[str, EventCodec] = {
-        noun: _codec(noun) for noun in connector.emits if noun in schemas.nouns()
+        noun: _codec(noun) for noun in connector.may_emit if noun in schemas.nouns()
     }
     envelope = Envelope(connector, options, sample.source_id, key=TEST_ID_KEY, codecs=codecs)
     yield from envelope.results(body, RawRef(hashlib.sha256(body.body).digest()))

@@ -2,10 +2,21 @@ import hashlib
 from datetime import UTC, datetime
 
 import schemas
-from hub import Connector, Event, Nothing, Options, Payload, PayloadError, Picture, Rejection
+from hub import (
+    Connector,
+    Event,
+    Inner,
+    Nothing,
+    Options,
+    Payload,
+    PayloadError,
+    Picture,
+    Rejection,
+)
 from hub.codec import EventCodec, RecordCodec
 from hub.config import TEST_ID_KEY
-from hub.envelope import Envelope, RawRef, raw_topic
+from hub.defence import Defence
+from hub.envelope import Envelope, InnerRejection, RawRef, Withheld, raw_topic
 
 AT = datetime(2026, 3, 1, 1, 15, tzinfo=UTC)
 RAW = RawRef(bytes(32), "raw.x.v1", 3, 42)
@@ -118,3 +129,93 @@ def test_references_become_subject_ids():
 def test_urgent_payloads_have_a_topic_of_their_own():
     assert raw_topic("cap", "urgent") == "raw.cap.urgent.v1"
     assert raw_topic("cap", "bulk") == "raw.cap.v1"
+
+
+# Payloads inside payloads.
+
+
+def inner_of(connector, body=b"inner", *, options=None, payload_id="inner", **more):
+    payload = Payload(body=body, received_at=AT, payload_id=payload_id)
+    return Inner(connector=connector, options=options or Options(), payload=payload, **more)
+
+
+def reads(parse, name="reader", identity=()):
+    return Connector(
+        name=name,
+        title=name,
+        parse=parse,
+        emits=("detection",),
+        identity={"detection": identity},
+        version="7",
+    )
+
+
+def test_what_is_handed_on_is_the_business_of_the_connector_that_reads_it():
+    reader = reads(lambda payload, _: [event(body={"rule": payload.body.decode()})])
+    wrapped = [event(native_id="0"), inner_of(reader, b"a"), inner_of(reader, b"b")]
+    first, second, third = (decoded(each) for each in results(lambda *_: wrapped))
+    assert [each["header"]["origin"]["index"] for each in (first, second, third)] == [0, 1, 2]
+    assert [each["header"]["origin"]["connector"] for each in (first, second)] == ["x", "reader"]
+    assert second["header"]["origin"]["connector_version"] == "7"
+    assert [each["body"]["rule"] for each in (second, third)] == ["a", "b"]
+
+
+def test_ids_of_what_is_handed_on_do_not_depend_on_what_was_around_it():
+    reader = reads(lambda *_: [event(), event()], identity=("body.rule",))
+
+    def ids(*wrapped):
+        found = [decoded(each)["header"] for each in results(lambda *_: wrapped)]
+        return [each["event_id"] for each in found if each["origin"]["connector"] == "reader"]
+
+    alone = ids(inner_of(reader, payload_id="7"))
+    assert len(set(alone)) == 2
+    assert ids(event(native_id="0"), inner_of(reader, payload_id="7")) == alone
+    assert set(ids(inner_of(reader, payload_id="8"))).isdisjoint(alone)
+
+
+def test_the_time_around_an_event_is_taken_only_by_those_that_tell_none_and_changes_no_id():
+    told = datetime(2026, 2, 1, tzinfo=UTC)
+    reader = reads(lambda *_: [event(), event(observed_at=AT, time_quality="DEVICE")])
+    around = {"observed_at": told, "time_quality": "SUSPECT", "quality_flags": ("time_around",)}
+    plain, own = (decoded(each)["header"] for each in results(lambda *_: [inner_of(reader)]))
+    taken, kept = (
+        decoded(each)["header"] for each in results(lambda *_: [inner_of(reader, **around)])
+    )
+    assert (taken["observed_at"], taken["time_quality"]) == (told, "SUSPECT")
+    assert taken["quality_flags"] == ["time_around"]
+    assert kept == own
+    assert taken["event_id"] == plain["event_id"]
+
+
+def test_a_refusal_of_what_is_handed_on_names_its_connector_and_its_place():
+    def parse(_payload, _options):
+        yield Rejection(code="c", message="m", path="lane")
+        raise PayloadError("broken")
+
+    found = results(lambda *_: [inner_of(reads(parse), path="[3]/data"), event()])
+    assert [each.path for each in found[:2]] == ["[3]/data/lane", "[3]/data"]
+    assert all(isinstance(each, InnerRejection) for each in found[:2])
+    assert (found[0].component, found[0].component_version) == ("reader", "7")
+    assert found[2].noun == "detection"
+
+
+def test_a_payload_handed_on_that_holds_nothing_says_so():
+    (found,) = results(lambda *_: [inner_of(reads(lambda *_: []))])
+    assert found == Nothing(why="the payload holds no record")
+
+
+def test_payloads_in_payloads_end_at_the_third():
+    def again(_payload, _options):
+        yield inner_of(around)
+
+    around = Connector(name="around", title="x", parse=again, emits=(), identity={})
+    (found,) = results(lambda *_: [inner_of(around)])
+    assert found.code == "too-deep"
+
+
+def test_a_device_of_defence_is_withheld_inside_another_payload_too():
+    reader = reads(lambda *_: [event()])
+    defence = Defence()
+    device = {"purpose": "defence", "aliases": [{"source_id": "src", "device_ref": "cam/1"}]}
+    defence.put(b"d", device, 0, 2**60)
+    assert results(lambda *_: [inner_of(reader)], defence=defence) == [Withheld()]

@@ -40,7 +40,7 @@ class Span:
     @property
     def nouns(self) -> list[schemas.NounSpec]:
         """What its connector can find."""
-        return [schemas.nouns()[name] for name in self.connector.emits]
+        return [schemas.nouns()[name] for name in self.connector.may_emit]
 
     def stretches(self, history: History) -> list[Stretch]:
         """Where its payloads stand, among those of other sources."""
