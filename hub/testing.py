@@ -44,7 +44,7 @@ __all__ = [
 
 _RECEIVED_AT = datetime(2026, 3, 1, 1, 15, tzinfo=UTC)
 _SIDECAR = {"content_type", "received_at", "source_id", "meta", "options"}
-_BESIDE = (".meta.json", ".expected.jsonl")
+_BESIDE = (".meta.json", ".expected.jsonl", ".toml")  # a mapping stands beside its samples
 _CUT_STEP, _CUTS_MAX, _FLIPS = 64, 256, 64
 _DEFECTS = ("parser-defect", "schema-mismatch", "undeclared-noun")
 
@@ -167,8 +167,11 @@ def lines(name: str, results: Iterator[Result]) -> Iterator[dict[str, Any]]:
             yield {"payload": name, "nothing": result.why}
 
 
-def samples_in(folder: Path) -> list[Sample]:
-    """The samples of a folder, by name; `ConfigError` when there is none or a sidecar is wrong."""
+def samples_in(folder: Path, options: Mapping[str, Any] | None = None) -> list[Sample]:
+    """The samples of a folder, by name; `ConfigError` when there is none or a sidecar is wrong.
+
+    `options` are the source's for all of them; what a sidecar says goes before.
+    """
     paths = [
         path
         for path in (sorted(folder.iterdir()) if folder.is_dir() else [])
@@ -182,10 +185,10 @@ def samples_in(folder: Path) -> list[Sample]:
             where=str(folder),
             fix="put one in, or name another folder with --samples",
         )
-    return [_sample(path) for path in paths]
+    return [_sample(path, options or {}) for path in paths]
 
 
-def _sample(path: Path) -> Sample:
+def _sample(path: Path, options: Mapping[str, Any]) -> Sample:
     body = path.read_bytes()
     beside = path.with_name(f"{path.name}.meta.json")
     try:
@@ -209,14 +212,16 @@ def _sample(path: Path) -> Sample:
         received_at=received_at,
         source_id=said.get("source_id", "sample"),
         meta=said.get("meta", {}),
-        options=said.get("options", {}),
+        options={**options, **said.get("options", {})},
     )
 
 
-def update_expected(connector: Connector, folder: Path) -> int:
+def update_expected(
+    connector: Connector, folder: Path, options: Mapping[str, Any] | None = None
+) -> int:
     """Write the expected outcomes of every sample as they are now; how many files changed."""
     changed = 0
-    for sample in samples_in(folder):
+    for sample in samples_in(folder, options):
         text = "".join(
             f"{json_line(line)}\n" for line in lines(sample.name, dry_run(connector, sample))
         )
@@ -227,10 +232,12 @@ def update_expected(connector: Connector, folder: Path) -> int:
     return changed
 
 
-def check_connector(connector: Connector, samples: Path) -> list[Problem]:
+def check_connector(
+    connector: Connector, samples: Path, options: Mapping[str, Any] | None = None
+) -> list[Problem]:
     """Every rule of conformance on every sample of a folder; empty when all hold."""
     found = list(_of_the_module(connector))
-    for sample in samples_in(samples):
+    for sample in samples_in(samples, options):
         found += _as_expected(connector, sample, samples)
         found += _sound(connector, sample)
         found += _hostile(connector, sample)

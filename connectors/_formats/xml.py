@@ -75,6 +75,11 @@ class Node:
         return [Node(child, self._document) for child in self._element]
 
     @property
+    def attributes(self) -> dict[str, str]:
+        """Attributes by local name; declarations of namespaces are none."""
+        return {key.rpartition("}")[2]: nfc(value.strip()) for key, value in self._element.items()}
+
+    @property
     def type_name(self) -> str:
         """Local part of `xsi:type`, whatever prefix the publisher chose; empty when absent."""
         return self._element.get(XSI_TYPE, "").strip().rpartition(":")[2]

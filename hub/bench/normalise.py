@@ -40,7 +40,7 @@ def by_connector(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _row(found: Connector, sample: Sample, seconds: float) -> dict[str, Any]:
     codecs: dict[str, EventCodec] = {
-        noun: EventCodec(schemas.built(schemas.nouns()[noun].topic), 0) for noun in found.emits
+        noun: EventCodec(schemas.built(schemas.nouns()[noun].topic), 0) for noun in found.may_emit
     }
     options = options_of(found, sample.options, where=f"options of {sample.name}")
     envelope = Envelope(found, options, "bench", key=TEST_ID_KEY, codecs=codecs)

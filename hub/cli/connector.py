@@ -51,6 +51,7 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
     tested.add_argument(
         "--samples", type=Path, metavar="DIR", help="payloads (default: tests/samples/NAME)"
     )
+    _set_option(tested, "an option of the source for all samples; their own go before")
     tested.add_argument(
         "--update", action="store_true", help="write the expected outcomes as they are now"
     )
@@ -79,16 +80,15 @@ def _add_try(connectors: "Commands[argparse.ArgumentParser]") -> None:
         metavar="KEY=VALUE",
         help="what the transport knows: mqtt_topic, path, header.<name>",
     )
-    tried.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        dest="options",
-        metavar="KEY=VALUE",
-        help="an option of the source: zone=Asia/Bangkok",
-    )
+    _set_option(tried, "an option of the source: zone=Asia/Bangkok")
     # The output is JSON anyway; taken so that scripts may say it to every command.
     json_option(tried)
+
+
+def _set_option(parser: argparse.ArgumentParser, help_: str) -> None:
+    parser.add_argument(
+        "--set", action="append", default=[], dest="options", metavar="KEY=VALUE", help=help_
+    )
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -194,11 +194,12 @@ def _test(arguments: argparse.Namespace) -> int:
 
     found = connector(arguments.name)
     folder = arguments.samples or Path("tests") / "samples" / arguments.name
-    samples = samples_in(folder)
+    given = _typed(found, pairs(arguments.options, option="--set"))
+    samples = samples_in(folder, given)
     if arguments.update:
-        changed = update_expected(found, folder)
+        changed = update_expected(found, folder, given)
         print(f"{changed} of {len(samples)} expected files written", file=sys.stderr)
-    problems = check_connector(found, folder)
+    problems = check_connector(found, folder, given)
     broken = {problem.sample for problem in problems}
     rows: list[tuple[str, ...]] = [("sample", "events", "rejected", "nothing", "result")]
     for sample in samples:

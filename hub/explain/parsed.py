@@ -135,6 +135,8 @@ class Payloads:
             now = connector(name).version
         except ConfigError:
             now = ""
+        if version.startswith(f"{now}+"):
+            now = version  # what follows is of the source's own options
         return Parse(outcome, name, version, now, index)
 
     def _compared(self, key: bytes | None, value: bytes, now: Canonical) -> Check:

@@ -18,4 +18,4 @@ def test_a_connector_says_what_it_is(name):
     found = connector(name)
     assert found.title
     assert found.version
-    assert found.emits
+    assert found.emits or found.may_emit  # one that only hands on emits nothing itself
