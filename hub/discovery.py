@@ -8,11 +8,14 @@ import importlib.metadata
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
-from hub.connector import Connector
+from pydantic import ValidationError
+
+from hub.connector import Connector, Options
 from hub.errors import ConfigError
 
-__all__ = ["connector", "connector_names", "connectors"]
+__all__ = ["connector", "connector_names", "connectors", "options_of"]
 
 _PACKAGE = "connectors"
 _GROUP = "hub.connectors"
@@ -65,3 +68,22 @@ def connector(name: str) -> Connector:
 def connectors() -> dict[str, Connector]:
     """All connectors by name."""
     return {name: connector(name) for name in connector_names()}
+
+
+def options_of(connector: Connector, values: Mapping[str, Any], *, where: str) -> Options:
+    """The connector's options; `ConfigError` names the valid keys."""
+    known = sorted(connector.options.model_fields)
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ConfigError(
+            f"connector {connector.name} has no option {unknown[0]!r}",
+            where=where,
+            fix=f"use one of {', '.join(known)}",
+        )
+    try:
+        return connector.options.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        text = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(text, where=f"{where} {key}", fix="correct this value") from error

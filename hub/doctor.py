@@ -13,11 +13,10 @@ import httpx
 
 from hub import topics
 from hub.config import Config
-from hub.discovery import connector
+from hub.discovery import connector, options_of
 from hub.errors import HubError
 from hub.kafka.admin import Cluster
 from hub.registry import Registry
-from hub.testing import options_of
 
 __all__ = ["Finding", "examine"]
 

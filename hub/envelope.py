@@ -155,7 +155,8 @@ class Envelope:
         place = 0
         for outcome in self._parsed(payload):
             if isinstance(outcome, Inner):
-                yield from self._handed_on(outcome, payload, place, depth + 1)
+                around = outcome if inner is None else _within(outcome, inner)
+                yield from self._handed_on(around, payload, place, depth + 1)
             elif isinstance(outcome, Rejection) and inner is not None:
                 yield _Read(self, payload, place, self._named(outcome, inner))
             else:
@@ -195,7 +196,7 @@ class Envelope:
         return InnerRejection(
             code=why.code,
             message=why.message,
-            path="/".join(part for part in (inner.path, why.path) if part),
+            path=_joined(inner.path, why.path),
             fix=why.fix,
             component=self._connector.name,
             component_version=self._connector.version,
@@ -220,7 +221,10 @@ class Envelope:
                 event,
                 observed_at=inner.observed_at,
                 time_quality=inner.time_quality,
-                quality_flags=(*event.quality_flags, *inner.quality_flags),
+                quality_flags=(
+                    *(flag for flag in event.quality_flags if flag != "time_missing"),
+                    *inner.quality_flags,
+                ),
             )
         if self._is_of_defence(event, read.payload):
             return Withheld()
@@ -343,3 +347,21 @@ class Envelope:
                 for each in references
             ],
         }
+
+
+def _within(inner: Inner, around: Inner) -> Inner:
+    """What is handed on a second time, with the place and the time of what is around it."""
+    path = _joined(around.path, inner.path)
+    if inner.observed_at is not None:
+        return replace(inner, path=path)
+    return replace(
+        inner,
+        path=path,
+        observed_at=around.observed_at,
+        time_quality=around.time_quality,
+        quality_flags=around.quality_flags,
+    )
+
+
+def _joined(*parts: str) -> str:
+    return "/".join(part for part in parts if part)

@@ -20,12 +20,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 import schemas
 from hub.codec import EventCodec, RecordCodec
 from hub.config import TEST_ID_KEY
-from hub.connector import Connector, Options, Payload, Rejection
+from hub.connector import Connector, Payload, Rejection
+from hub.discovery import options_of
 from hub.envelope import Canonical, Envelope, RawRef, Result
 from hub.errors import ConfigError, PayloadError, RecordError
 from hub.render import json_line, plain
@@ -99,25 +98,6 @@ def content_type_of(name: str, body: bytes) -> str:
     if name.endswith(".json") or start[:1] in (b"{", b"["):
         return "application/json"
     return "application/octet-stream"
-
-
-def options_of(connector: Connector, values: Mapping[str, Any], *, where: str) -> Options:
-    """The connector's options; `ConfigError` names the valid keys."""
-    known = sorted(connector.options.model_fields)
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise ConfigError(
-            f"connector {connector.name} has no option {unknown[0]!r}",
-            where=where,
-            fix=f"use one of {', '.join(known)}",
-        )
-    try:
-        return connector.options.model_validate(dict(values))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        text = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(text, where=f"{where} {key}", fix="correct this value") from error
 
 
 def dry_run(

@@ -204,6 +204,28 @@ def test_a_payload_handed_on_that_holds_nothing_says_so():
     assert found == Nothing(why="the payload holds no record")
 
 
+def test_what_is_handed_on_twice_keeps_the_place_and_the_time_of_the_outer_one():
+    def parse(_payload, _options):
+        yield event(quality_flags=("time_missing", "doubtful"))
+        yield Rejection(code="c", message="m", path="lane")
+
+    middle = Connector(
+        name="middle",
+        title="x",
+        parse=lambda *_: [inner_of(reads(parse), path="rows[1]")],
+        emits=(),
+        identity={},
+    )
+    around = inner_of(
+        middle, path="[3]/data", observed_at=AT, time_quality="DEVICE", quality_flags=("around",)
+    )
+    found, refused = results(lambda *_: [around])
+    header = decoded(found)["header"]
+    assert (header["observed_at"], header["time_quality"]) == (AT, "DEVICE")
+    assert header["quality_flags"] == ["doubtful", "around"]
+    assert refused.path == "[3]/data/rows[1]/lane"
+
+
 def test_payloads_in_payloads_end_at_the_third():
     def again(_payload, _options):
         yield inner_of(around)

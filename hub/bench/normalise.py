@@ -10,9 +10,9 @@ import schemas
 from hub.codec import EventCodec
 from hub.config import TEST_ID_KEY
 from hub.connector import Connector
-from hub.discovery import connector
+from hub.discovery import connector, options_of
 from hub.envelope import Envelope, RawRef
-from hub.testing import Sample, options_of, samples_in
+from hub.testing import Sample, samples_in
 
 __all__ = ["by_connector", "measure"]
 

@@ -136,9 +136,9 @@ def _options(connector: "Connector") -> list[dict[str, Any]]:
 
 
 def _try(arguments: argparse.Namespace) -> int:
-    from hub.discovery import connector
+    from hub.discovery import connector, options_of
     from hub.render import json_line
-    from hub.testing import dry_run, lines, options_of
+    from hub.testing import dry_run, lines
 
     found = connector(arguments.name)
     name_of(arguments.source_id, option="--source-id")
