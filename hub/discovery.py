@@ -5,9 +5,12 @@ Nothing registers itself on import; a module is found because it is there, and h
 
 import importlib
 import importlib.metadata
+import importlib.util
 import pkgutil
+import sys
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,7 +18,7 @@ from pydantic import ValidationError
 from hub.connector import Connector, Options
 from hub.errors import ConfigError
 
-__all__ = ["connector", "connector_names", "connectors", "options_of"]
+__all__ = ["connector", "connector_at", "connector_names", "connectors", "named", "options_of"]
 
 _PACKAGE = "connectors"
 _GROUP = "hub.connectors"
@@ -56,6 +59,46 @@ def connector(name: str) -> Connector:
             where="connector",
             fix=f"use one of {', '.join(connector_names())}",
         )
+    return _checked(found, name, where)
+
+
+def connectors() -> dict[str, Connector]:
+    """All connectors by name."""
+    return {name: connector(name) for name in connector_names()}
+
+
+def named(text: str) -> Connector:
+    """The connector of that name, or in the module at that path: one not yet installed."""
+    return connector_at(Path(text)) if text.endswith(".py") else connector(text)
+
+
+def connector_at(path: Path) -> Connector:
+    """The connector in a module that is named like it, wherever the module stands."""
+    name, where = path.stem, path.resolve()
+    if not where.is_file():
+        raise ConfigError("no such module", where=str(path), fix="name an existing .py file")
+    spec = importlib.util.spec_from_file_location(name, where)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    # What stands beside it can be imported, as if it were installed.
+    sys.path.insert(0, str(where.parent))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise ConfigError(
+            f"it can't be imported: {type(error).__name__}: {error}",
+            where=str(path),
+            fix="correct the module",
+        ) from error
+    finally:
+        sys.path.remove(str(where.parent))
+    return _checked(getattr(module, "connector", None), name, str(path))
+
+
+def _checked(found: Any, name: str, where: str) -> Connector:
     if not isinstance(found, Connector) or found.name != name:
         raise ConfigError(
             f"{where} has no `connector` named {name!r}",
@@ -63,11 +106,6 @@ def connector(name: str) -> Connector:
             fix="end the module with `connector = Connector(name=…, …)`",
         )
     return found
-
-
-def connectors() -> dict[str, Connector]:
-    """All connectors by name."""
-    return {name: connector(name) for name in connector_names()}
 
 
 def options_of(connector: Connector, values: Mapping[str, Any], *, where: str) -> Options:

@@ -1,4 +1,4 @@
-"""`hub connector list|try|test`."""
+"""`hub connector list|new|try|test`."""
 
 import argparse
 import json
@@ -32,13 +32,14 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
     connectors = group(
         commands,
         "connector",
-        help_="list, try and test connectors",
+        help_="list, begin, try and test connectors",
         example="hub connector try cap alert.xml",
     )
     listed = command(
         connectors, "list", _list, help_="the connectors of this hub", example="hub connector list"
     )
     json_option(listed)
+    _add_new(connectors)
     _add_try(connectors)
     tested = command(
         connectors,
@@ -47,7 +48,7 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
         help_="run the conformance kit over a connector's recorded payloads",
         example="hub connector test cap --samples tests/samples/cap",
     )
-    tested.add_argument("name", metavar="NAME", help="connector")
+    tested.add_argument("name", metavar="NAME", help="connector, or its module: a .py file")
     tested.add_argument(
         "--samples", type=Path, metavar="DIR", help="payloads (default: tests/samples/NAME)"
     )
@@ -56,6 +57,21 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
         "--update", action="store_true", help="write the expected outcomes as they are now"
     )
     json_option(tested)
+
+
+def _add_new(connectors: "Commands[argparse.ArgumentParser]") -> None:
+    made = command(
+        connectors,
+        "new",
+        _new,
+        help_="make a module, a payload, its expected outcomes and a test, green at once",
+        example="hub connector new vendor_device --folder vendor-device",
+        description="In a checkout of the hub it becomes one of its connectors; with --folder, a\n"
+        "package of its own. Nothing is written when a file is there already.",
+    )
+    made.add_argument("name", metavar="NAME", help="small letters, digits and underscores")
+    made.add_argument("--folder", type=Path, metavar="DIR", help="of a package of its own")
+    made.add_argument("--title", default="", metavar="TEXT", help="the system and its versions")
 
 
 def _add_try(connectors: "Commands[argparse.ArgumentParser]") -> None:
@@ -68,7 +84,7 @@ def _add_try(connectors: "Commands[argparse.ArgumentParser]") -> None:
         description="One JSON line an outcome: an event, a rejection, or nothing and why.\n"
         "Exit code 1 when anything was rejected.",
     )
-    tried.add_argument("name", metavar="NAME", help="connector")
+    tried.add_argument("name", metavar="NAME", help="connector, or its module: a .py file")
     tried.add_argument("files", nargs="+", metavar="FILE", help="payload; - for standard input")
     tried.add_argument("--content-type", metavar="CT", help="default: guessed from the file")
     tried.add_argument("--received-at", metavar="T", help="RFC 3339 with offset (default: now)")
@@ -135,12 +151,26 @@ def _options(connector: "Connector") -> list[dict[str, Any]]:
     ]
 
 
+def _new(arguments: argparse.Namespace) -> int:
+    from hub.scaffold import scaffold
+
+    here = Path.cwd()
+    made = scaffold(arguments.name, arguments.folder, title=arguments.title, here=here)
+    for path in made.files:
+        print(path.relative_to(here) if path.is_relative_to(here) else path)
+    shown = made.module.relative_to(here) if made.module.is_relative_to(here) else made.module
+    samples = made.samples.relative_to(here) if made.samples.is_relative_to(here) else made.samples
+    name = shown if arguments.folder else arguments.name
+    print(f"\nnext: hub connector try {name} {samples / 'first.json'}", file=sys.stderr)
+    return 0
+
+
 def _try(arguments: argparse.Namespace) -> int:
-    from hub.discovery import connector, options_of
+    from hub.discovery import named, options_of
     from hub.render import json_line
     from hub.testing import dry_run, lines
 
-    found = connector(arguments.name)
+    found = named(arguments.name)
     name_of(arguments.source_id, option="--source-id")
     options = _typed(found, pairs(arguments.options, option="--set"))
     options_of(found, options, where="--set")
@@ -188,12 +218,12 @@ def _typed(connector: "Connector", values: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _test(arguments: argparse.Namespace) -> int:
-    from hub.discovery import connector
+    from hub.discovery import named
     from hub.render import json_line
     from hub.testing import check_connector, dry_run, lines, samples_in, update_expected
 
-    found = connector(arguments.name)
-    folder = arguments.samples or Path("tests") / "samples" / arguments.name
+    found = named(arguments.name)
+    folder = arguments.samples or Path("tests") / "samples" / found.name
     given = _typed(found, pairs(arguments.options, option="--set"))
     samples = samples_in(folder, given)
     if arguments.update:
