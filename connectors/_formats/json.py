@@ -21,6 +21,7 @@ __all__ = ["Path", "a_list", "a_number", "a_text", "an_integer", "an_object", "p
 Path = tuple[str | int, ...]
 """Where a value stands: member names and places in lists."""
 
+_KINDS = {str: "a text", list: "a list", dict: "an object", bool: "yes or no"}
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKETS = bytes.maketrans(b"[]{}", b"()()")
@@ -95,7 +96,8 @@ def a_text(value: Any, path: Path) -> str:
 
 
 def _wrong(value: Any, path: Path, expected: str) -> PayloadError:
-    found = "nothing" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"
+    # Never the value: it may be a plate or a person's.
+    found = "nothing" if value is None else _KINDS.get(type(value), "another number")
     code = "missing-field" if value is None else "wrong-type"
     return PayloadError(f"expected {expected}, found {found}", code=code, path=shown(path))
 

@@ -23,7 +23,7 @@ from hub.errors import PayloadError
 
 __all__ = ["XSI_TYPE", "Node", "as_node", "as_values", "parse_xml"]
 
-_CHUNK = 65_536
+_CHUNK, _CHUNK_MAX = 65_536, 1_048_576
 _MAX_ELEMENTS = 500_000
 _MAX_DEFAULTS = 64 * 1024 * 1024  # bytes that repeated defaults of an internal DTD may come to
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
@@ -126,6 +126,8 @@ def parse_xml(body: bytes, *, max_bytes: int = 16 * 1024 * 1024, max_depth: int 
     body = _as_utf8(body)
     if not body:
         raise PayloadError("an empty payload instead of an XML document", code="empty")
+    if not body.lstrip().startswith(b"<"):
+        raise PayloadError("no well-formed XML: it does not begin with <", code="malformed")
     try:
         if b"<!DOCTYPE" in body:
             _refuse_entities(body)
@@ -242,11 +244,15 @@ def _watched(body: bytes, max_depth: int) -> Element:
     parser: XMLPullParser[Element] = XMLPullParser(events=("start", "end"))
     root: Element | None = None
     depth = count = 0
-    for start in range(0, len(body) + _CHUNK, _CHUNK):
-        if start < len(body):
-            parser.feed(body[start : start + _CHUNK])
-        else:
+    start, size, ended = 0, _CHUNK, False
+    while not ended:
+        ended = start >= len(body)
+        if ended:
             parser.close()
+        else:
+            parser.feed(body[start : start + size])
+            # A tag without end is looked at again with each chunk: the fewer, the better.
+            start, size = start + size, min(2 * size, _CHUNK_MAX)
         for event, element in cast("Iterator[tuple[str, Element]]", parser.read_events()):
             if event == "end":
                 depth -= 1

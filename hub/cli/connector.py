@@ -220,7 +220,14 @@ def _typed(connector: "Connector", values: Mapping[str, str]) -> dict[str, Any]:
 def _test(arguments: argparse.Namespace) -> int:
     from hub.discovery import named
     from hub.render import json_line
-    from hub.testing import check_connector, dry_run, lines, samples_in, update_expected
+    from hub.testing import (
+        check_connector,
+        dry_run,
+        lines,
+        payloads_per_s,
+        samples_in,
+        update_expected,
+    )
 
     found = named(arguments.name)
     folder = arguments.samples or Path("tests") / "samples" / found.name
@@ -231,14 +238,17 @@ def _test(arguments: argparse.Namespace) -> int:
         print(f"{changed} of {len(samples)} expected files written", file=sys.stderr)
     problems = check_connector(found, folder, given)
     broken = {problem.sample for problem in problems}
-    rows: list[tuple[str, ...]] = [("sample", "events", "rejected", "nothing", "result")]
+    rows: list[tuple[str, ...]] = [
+        ("sample", "events", "rejected", "nothing", "payloads/s", "result")
+    ]
     for sample in samples:
         outcomes = list(lines(sample.name, dry_run(found, sample)))
         counts = [
             sum(word in line for line in outcomes) for word in ("event", "rejected", "nothing")
         ]
         result = "✗" if sample.name in broken else "✓"
-        rows.append((sample.name, *(str(count) for count in counts), result))
+        speed = f"{payloads_per_s(found, sample):,.0f}"
+        rows.append((sample.name, *(str(count) for count in counts), speed, result))
     if arguments.json:
         for each in problems:
             print(json_line({"sample": each.sample, "rule": each.rule, "text": each.text}))

@@ -1,3 +1,4 @@
+# more than 400 lines: every rule of a mapping, in one place
 """Mappings: what they read, what they refuse, and what is said of a wrong one."""
 
 import json

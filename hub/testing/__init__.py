@@ -1,0 +1,39 @@
+"""The test kit for connectors: dry runs, and the conformance every connector keeps.
+
+    from hub.testing import check_connector
+    assert check_connector(connector, Path("tests/samples/my_device")) == []
+
+A sample is a recorded payload. Beside `<file>` may stand `<file>.meta.json` (what the transport
+and the configuration would say: `content_type`, `received_at`, `meta`, `options`, `source_id`; and
+`personal`, texts in it that are a person's) and stands `<file>.expected.jsonl`, the lines that `hub
+connector try` prints.
+"""
+
+from hub.discovery import options_of
+from hub.testing.rules import Problem, check_connector
+from hub.testing.samples import (
+    DryRun,
+    Sample,
+    content_type_of,
+    decoded,
+    dry_run,
+    lines,
+    payloads_per_s,
+    samples_in,
+    update_expected,
+)
+
+__all__ = [
+    "DryRun",
+    "Problem",
+    "Sample",
+    "check_connector",
+    "content_type_of",
+    "decoded",
+    "dry_run",
+    "lines",
+    "options_of",
+    "payloads_per_s",
+    "samples_in",
+    "update_expected",
+]

@@ -1,0 +1,169 @@
+"""The kit must bite: connectors with one fault each, and each fault by its rule."""
+
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from hub import Connector, Event, PayloadError, Rejection
+from hub.testing import Sample, check_connector, samples_in, update_expected
+from hub.testing.spoilt import huge, respelt, spoilt
+
+AT = datetime(2026, 3, 1, 1, 14, tzinfo=UTC)
+PLATE = "30K-555.55"
+
+
+def plate_read(**more):
+    fields = {"kind": "vehicle.passage", "observed_at": AT, "body": {}}
+    return Event(noun="plate_read", restricted={"plate": {"raw": PLATE}}, **fields | more)
+
+
+def problems(tmp_path, parse, *, body=None, sidecar=None, identity=("restricted.plate.raw",)):
+    (tmp_path / "a.json").write_bytes(body or json.dumps({"p": PLATE, "at": "x" * 200}).encode())
+    if sidecar:
+        (tmp_path / "a.json.meta.json").write_text(json.dumps(sidecar))
+    faulty = Connector(
+        name="faulty",
+        title="f",
+        parse=parse,
+        emits=("plate_read",),
+        identity={"plate_read": identity},
+    )
+    update_expected(faulty, tmp_path)
+    return [str(problem) for problem in check_connector(faulty, tmp_path)]
+
+
+def test_a_connector_without_fault_has_no_problem(tmp_path):
+    assert problems(tmp_path, lambda *_: [plate_read()]) == []
+
+
+def by_receipt(payload, _options):
+    yield plate_read(observed_at=payload.received_at)
+
+
+def only_with_a_right_clock(payload, _options):
+    if abs(payload.received_at - AT) < timedelta(days=365):
+        yield plate_read()
+
+
+def in_its_own_zone(_payload, _options):
+    yield plate_read(time_quality="ASSUMED_ZONE")
+
+
+def shifts_what_has_an_offset(_payload, options):
+    local = datetime(2026, 3, 1, 8, 14, tzinfo=options.tzinfo)
+    yield plate_read(observed_at=local.astimezone(UTC), time_quality="DEVICE")
+
+
+def stumbles_over_a_mark(payload, _options):
+    if not payload.body.startswith(b"{"):
+        raise PayloadError("no JSON")
+    yield plate_read()
+
+
+def refuses_in_capitals(_payload, _options):
+    yield plate_read()
+    yield Rejection(code="Bad_Row", message="m")
+
+
+def shows_the_plate_in_an_error(_payload, _options):
+    yield plate_read()
+    yield Rejection(code="bad", message=f"no category for {PLATE}")
+
+
+def shows_the_plate_when_it_is_no_text(payload, _options):
+    try:
+        value = json.loads(payload.body)["p"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise PayloadError("no JSON") from error
+    if not isinstance(value, str):
+        raise PayloadError(f"{value} is no text")
+    yield plate_read()
+
+
+def shows_the_plate_when_cut(payload, _options):
+    try:
+        json.loads(payload.body)
+    except ValueError as error:
+        raise PayloadError(f"no JSON: {payload.body[:40]!r}") from error
+    yield plate_read()
+
+
+def names_the_device_by_the_plate(_payload, _options):
+    yield plate_read(device_ref=f"car/{PLATE}")
+
+
+def logs_the_plate(_payload, _options):
+    logging.getLogger("x").debug("read %s", PLATE)
+    yield plate_read()
+
+
+def fails_on_a_long_text(payload, _options):
+    if len(payload.body) > 1_000_000:
+        raise MemoryError
+    yield plate_read()
+
+
+@pytest.mark.parametrize(
+    ("parse", "rule"),
+    [
+        (by_receipt, "repeatable: received 2 s later"),
+        (only_with_a_right_clock, "clocks: with a clock years behind"),
+        (in_its_own_zone, "zones: event 0 is ASSUMED_ZONE"),
+        (shifts_what_has_an_offset, "zones: event 0 is DEVICE"),
+        (stumbles_over_a_mark, "spelling: a byte order mark"),
+        (refuses_in_capitals, "sound: outcome 1: a code is kebab-case"),
+        (shows_the_plate_in_an_error, "nothing personal: an error holds a personal text"),
+        (shows_the_plate_when_it_is_no_text, "nothing personal: an error holds a personal text"),
+        (shows_the_plate_when_cut, "hostile input: cut after 64 bytes: malformed: the error holds"),
+        (names_the_device_by_the_plate, "nothing personal: header or body holds"),
+        (logs_the_plate, "nothing personal: a log line holds"),
+        (fails_on_a_long_text, "hostile input: 10 MB of one letter: MemoryError"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_fault_is_found_by_its_rule(tmp_path, parse, rule):
+    found = problems(tmp_path, parse)
+    assert any(rule in problem for problem in found), found
+
+
+def test_no_problem_repeats_the_personal_text(tmp_path):
+    for parse in (shows_the_plate_in_an_error, names_the_device_by_the_plate, logs_the_plate):
+        found = [each for each in problems(tmp_path, parse) if "nothing personal" in each]
+        assert found
+        assert not any(PLATE in each for each in found)
+
+
+def test_a_sidecar_names_what_else_is_personal(tmp_path):
+    def parse(_payload, _options):
+        yield plate_read(body={"vehicle_make": "reported by Trần Thị Thử"})
+
+    assert problems(tmp_path, parse) == []
+    named = problems(tmp_path, parse, sidecar={"personal": ["Trần Thị Thử"]})
+    assert any("nothing personal: header or body holds" in each for each in named)
+
+
+def test_line_ends_may_not_change_what_is_read(tmp_path):
+    def parse(payload, _options):
+        for line in payload.body.split(b"\r\n"):
+            if line:
+                yield plate_read(native_id=str(len(line)), kind="vehicle.passage")
+
+    found = problems(tmp_path, parse, body=b'{"a": 1,\r\n"b": 2}\r\n')
+    assert any("spelling: line ends LF" in each for each in found)
+
+
+def test_a_large_sample_is_spoilt_no_more_often_than_its_bytes_allow():
+    small, large = (Sample(name="s", body=b'{"a": 1}' * (size // 8)) for size in (4_096, 2**20))
+    assert 150 > len(list(spoilt(small))) > len(list(spoilt(large))) > 16
+    assert {64, 128, 4_032} <= {len(payload.body) for _, payload in spoilt(small)}
+
+
+def test_every_bad_shape_is_tried(tmp_path):
+    (tmp_path / "a.xml").write_text("<a>\n<b/>\n</a>\n")
+    (sample,) = samples_in(tmp_path)
+    tried = {name.split("'")[0].strip() for name, _ in (*spoilt(sample), *huge(sample))}
+    assert {"an empty body", "blanks alone", "content type", "encoded as utf-16"} <= tried
+    assert {"10 MB of one tag", "10 MB of blanks in it", "100000 elements below its root"} <= tried
+    assert [name for name, _ in respelt(sample)] == ["a byte order mark", "line ends CR LF"]
