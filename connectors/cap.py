@@ -323,7 +323,7 @@ def _areas_reported(areas: list[dict[str, Any]], options: Options) -> tuple[Area
 
 connector = Connector(
     name="cap",
-    title="Public warnings, Common Alerting Protocol 1.1 and 1.2 (one alert per payload)",
+    title="Public warnings, OASIS CAP 1.1 and 1.2 (1.0 as far as it agrees); one alert a payload",
     parse=parse,
     emits=("alert",),
     identity={

@@ -313,4 +313,9 @@ connector = Connector(
     emits=(),
     identity={},
     options=Options,
+    example_options={
+        "connector": "spat",
+        "types": {"vn.example.warning": {"connector": "cap"}},
+        "ignore": ["vn.example.heartbeat"],
+    },
 )

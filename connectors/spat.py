@@ -384,7 +384,7 @@ def _opaque(path: Path) -> Rejection:
 
 connector = Connector(
     name="spat",
-    title="Traffic signal states, SAE J2735 SPaT (US DOT ODE JSON and XER, ProcessedSpat)",
+    title="Signal states, SAE J2735 SPaT: ODE JSON (schema 6, 9), XER (schema 8), ProcessedSpat",
     parse=parse,
     emits=("signal_state",),
     identity={"signal_state": ("body.revision", "body.controller_status", "body.groups")},

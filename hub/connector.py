@@ -233,6 +233,10 @@ class Connector:
     version: str = "1"
     options: type[Options] = Options
     lane: Literal["bulk", "urgent"] = "bulk"
+    transports: tuple[str, ...] = ("http_push", "drop_folder")
+    """Kinds of transport that its payloads come by; said to people, not enforced."""
+    example_options: Mapping[str, Any] = field(default_factory=dict)
+    """What an example entry of a source sets, where the defaults do not do."""
     shard: Callable[[bytes], str] | None = None
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from hub.cli import main
+from hub.config import Config
+from hub.connector_table import example_entry, with_parts
 from hub.discovery import connectors
 from hub.engine import failpoint
 
@@ -254,66 +257,134 @@ def test_every_section_that_an_error_points_to_is_there() -> None:
 
 # connectors/README.md
 
-
-def table(document: str) -> dict[str, list[str]]:
-    """The rows of the first table whose first cell is a name in code, by that name."""
-    text = (ROOT / document).read_text("utf-8").split("\n\n## ")[0]
-    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| `")]
-    return {cells[0].strip(" `"): [cell.strip() for cell in cells] for cells in rows}
+CONNECTORS = "connectors/README.md"
 
 
-def test_the_table_of_connectors_is_complete() -> None:
-    rows = table("connectors/README.md")
-    found = connectors()
-    assert list(rows) == sorted(found)
-    for name, (_, _, _, nouns, lane, options) in rows.items():
-        connector = found[name]
-        own = set(connector.options.model_fields) - {"zone", "area_scheme", "clock_tolerance_s"}
-        assert tuple(re.findall(r"`(\w+)`", nouns)) == connector.emits
-        assert lane == connector.lane
-        assert set(re.findall(r"`(\w+)`", options)) == own
+class Step(NamedTuple):
+    """A block of the tutorial; a reader saves it as `file` when the text before it says so."""
+
+    block: Block
+    file: str
+
+
+def steps(heading: str) -> list[Step]:
+    """The blocks of a section, each with the name its text gives it."""
+    text = (ROOT / CONNECTORS).read_text("utf-8").partition(f"\n## {heading}\n")[2]
+    section = text.partition("\n## ")[0]
+    found = []
+    for number, match in enumerate(
+        re.finditer(r"^```(\w+)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL), 1
+    ):
+        before = section[: match.start()].rstrip().rpartition("\n")[2]
+        file = re.search(r"[Ss]ave it as `([^`]+)`:$", before)
+        name = f"{number}-{match[1]}"
+        found.append(Step(Block(name, match[1], match[2]), file[1] if file else ""))
+    return found
+
+
+def follow(reader: Reader, step: Step) -> None:
+    """Do what the block says; a comment says which exit code is right where it is not 0."""
+    if step.file:
+        (reader.folder / step.file).write_text(step.block.text, "utf-8")
+    elif step.block.language == "bash":
+        lines = step.block.text.splitlines()
+        for line in lines:
+            expected = re.search(r"# exit code (\d)", line)
+            reader.bash(f"{line}\n", expected=int(expected[1]) if expected else 0)
+            if line.startswith("cd "):
+                reader.folder /= line.removeprefix("cd ")
+    else:
+        assert step.block.language == "toml", "a block that is neither saved nor run"
+        Config.model_validate(tomllib.loads(step.block.text))
+
+
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    """A reader who has walked through the tutorial, word for word, to its end."""
+    reader = Reader(tmp_path_factory.mktemp("tutorial"), environment())
+    for step in steps("Write one in thirty minutes"):
+        follow(reader, step)
+    return reader
+
+
+def test_the_tutorial_ends_with_a_connector_that_keeps_every_rule(walked: Reader) -> None:
+    assert "2 passed" in walked.printed
+    lines = (walked.folder / "samples/first.json.expected.jsonl").read_text("utf-8").splitlines()
+    first, second, third = map(json.loads, lines)
+    assert first["event"]["body"]["vehicle_count"] == 12
+    assert second["event"]["body"]["speed_kmh"] is None
+    assert first["event"]["header"]["observed_at"] == "2026-03-01T01:14:00.000000Z"
+    assert third["rejected"]["path"] == "[2]/lane"
+
+
+def test_the_tutorial_begins_with_the_command_that_makes_all() -> None:
+    first = steps("Write one in thirty minutes")[0].block
+    assert first.text.startswith("hub connector new ")
+    text = (ROOT / CONNECTORS).read_text("utf-8")
+    sections = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert sections[0] == "Write one in thirty minutes"
+
+
+def test_the_connector_of_the_tutorial_is_found_once_it_is_installed(walked: Reader) -> None:
+    folder = walked.folder
+    installed = folder / "example_loops-1.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: example-loops\nVersion: 1\n")
+    points = tomllib.loads((folder / "pyproject.toml").read_text())["project"]["entry-points"]
+    (entry,) = points["hub.connectors"].items()
+    (installed / "entry_points.txt").write_text(f"[hub.connectors]\n{entry[0]} = {entry[1]}\n")
+    at = Reader(folder, environment(PYTHONPATH=str(folder)))
+    at.bash("hub connector list --json")
+    found = [json.loads(line) for line in at.printed.splitlines()]
+    (own,) = (each for each in found if each["name"] == "example_loops")
+    assert (own["module"], own["tier"]) == ("example_loops", "bronze")
+    installed.joinpath("entry_points.txt").unlink()
+
+
+def test_the_connector_of_the_tutorial_is_in_the_house_style(walked: Reader) -> None:
+    ruff = shutil.which("ruff", path=environment()["PATH"])
+    assert ruff is not None
+    command = [ruff, "check", "--config", str(ROOT / "pyproject.toml"), "example_loops.py"]
+    done = subprocess.run(command, cwd=walked.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_mapping_reads_the_same_payload_as_the_module(walked: Reader) -> None:
+    for step in steps("Without Python: a mapping"):
+        follow(walked, step)
+    lines = walked.printed.splitlines()
+    by_module = (walked.folder / "samples/first.json.expected.jsonl").read_text().splitlines()
+    for line, other in zip(lines[:2], by_module[:2], strict=True):
+        assert json.loads(line)["event"]["body"] == json.loads(other)["event"]["body"]
+    assert json.loads(lines[2])["rejected"]["path"] == "[2]/lane"
+
+
+def test_the_connectors_stand_in_the_document_as_they_are() -> None:
+    text = (ROOT / CONNECTORS).read_text("utf-8")
+    told = "run: hub connector list --markdown connectors/README.md"
+    assert with_parts(text, connectors().values(), where=CONNECTORS) == text, told
+
+
+def test_the_example_entries_are_entries_of_a_source() -> None:
+    for name, connector in connectors().items():
+        config = Config.model_validate(tomllib.loads(example_entry(connector)))
+        (source,) = config.source.values()
+        assert source.connector == name
+        assert set(source.options) <= set(connector.options.model_fields)
+
+
+def test_every_connector_is_in_the_contract_that_keeps_them_apart() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    listed = next(each["modules"] for each in contracts if "know each other" in each["name"])
+    wanted = [f"connectors.{name}" for name in sorted(connectors())]
+    missing = [f'  "{name}",' for name in wanted if name not in listed]
+    told = "add to 'connectors do not know each other' in pyproject.toml"
+    assert not missing, "\n".join((told, *missing))
+    assert listed == wanted
 
 
 def test_the_table_of_helpers_is_complete() -> None:
     text = (ROOT / "connectors/README.md").read_text("utf-8").split("## Shared helpers")[1]
     modules = {path.stem for path in (ROOT / "connectors/_formats").glob("*.py")} - {"__init__"}
     assert set(re.findall(r"^\| `(\w+)`", text, re.MULTILINE)) == modules
-
-
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
-    """The example as a package of its own, installed by its entry point."""
-    sample, module, _, entry, _ = blocks("connectors/README.md")
-    (tmp_path / "samples").mkdir()
-    (tmp_path / "samples/loops.json").write_text(sample.text)
-    (tmp_path / "example_loops.py").write_text(module.text)
-    installed = tmp_path / "example_loops-1.dist-info"
-    installed.mkdir()
-    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: example-loops\nVersion: 1\n")
-    (installed / "entry_points.txt").write_text(
-        re.sub(r'\[project\.entry-points\."(.*)"\]', r"[\1]", entry.text).replace('"', "")
-    )
-    return tmp_path
-
-
-def test_the_example_connector_keeps_every_rule(package: Path) -> None:
-    _, _, commands, _, own_test = blocks("connectors/README.md")
-    tried, updated, tested = (f"{line}\n" for line in commands.text.splitlines())
-    at = Reader(package, environment(PYTHONPATH=str(package)))
-    at.bash(tried, expected=1)
-    first, second, third = (json.loads(line) for line in at.printed.splitlines())
-    assert first["event"]["body"]["vehicle_count"] == 12
-    assert second["event"]["body"]["speed_kmh"] is None
-    assert first["event"]["header"]["observed_at"] == "2026-03-01T01:14:00.000000Z"
-    assert third["rejected"]["path"] == "[2]/lane"
-    at.bash(updated)
-    at.bash(tested)
-    at.python(own_test.text)
-
-
-def test_the_example_connector_is_in_the_house_style(package: Path) -> None:
-    ruff = shutil.which("ruff", path=environment()["PATH"])
-    assert ruff is not None
-    command = [ruff, "check", "--config", str(ROOT / "pyproject.toml"), "example_loops.py"]
-    done = subprocess.run(command, cwd=package, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout

@@ -148,7 +148,7 @@ def _without_id(node: Node) -> Rejection:
 
 connector = Connector(
     name="datex2",
-    title="Road situations, DATEX II 2.x and 3.x (XML, and the JSON mapping of 3.x)",
+    title="Situations on the road, DATEX II 2.x and 3.x: XML (bare, SOAP, container), JSON of 3.x",
     parse=parse,
     emits=("situation",),
     identity={

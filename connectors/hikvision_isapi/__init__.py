@@ -330,7 +330,7 @@ READERS: Final[dict[str, Callable[[Node, Payload, Options], Iterable[Outcome]]]]
 
 connector = Connector(
     name="hikvision_isapi",
-    title="Hikvision cameras and recorders, ISAPI events",
+    title="Hikvision cameras and recorders, ISAPI: documents or multipart, XML or JSON",
     parse=parse,
     emits=("plate_read", "detection", "violation", "health"),
     identity={

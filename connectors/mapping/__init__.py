@@ -114,9 +114,10 @@ def _checked(content: Any, *, where: str) -> Spec:
 
 connector = Connector(
     name="mapping",
-    title="any JSON, JSON lines, XML or CSV, as a file declares without Python",
+    title="Any JSON, JSON lines, XML or CSV, as a file declares without Python",
     parse=parse,
     emits=(),
     identity={},
     options=Options,
+    example_options={"file": "mappings/loops.toml"},
 )

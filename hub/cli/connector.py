@@ -36,11 +36,22 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
         example="hub connector try cap alert.xml",
     )
     listed = command(
-        connectors, "list", _list, help_="the connectors of this hub", example="hub connector list"
+        connectors,
+        "list",
+        _list,
+        help_="the connectors of this hub, with their quality tiers",
+        example="hub connector list --json",
+    )
+    listed.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="write the generated parts of this document"
     )
     json_option(listed)
     _add_new(connectors)
     _add_try(connectors)
+    _add_test(connectors)
+
+
+def _add_test(connectors: "Commands[argparse.ArgumentParser]") -> None:
     tested = command(
         connectors,
         "test",
@@ -108,12 +119,21 @@ def _set_option(parser: argparse.ArgumentParser, help_: str) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
+    from hub.connector_table import example_entry, options_shown, put
     from hub.discovery import connectors
     from hub.render import json_line
+    from hub.testing import evidence_of, samples_folder
 
-    rows = [("name", "lane", "emits", "title", "module")]
-    for each in connectors().values():
+    found = connectors()
+    if arguments.markdown is not None:
+        here = [each for each in found.values() if each.parse.__module__.startswith("connectors.")]
+        changed = put(arguments.markdown, here)
+        print(f"{arguments.markdown}: {'written' if changed else 'is as it must be'}")
+        return 0
+    rows = [("name", "tier", "lane", "emits", "title", "module")]
+    for each in found.values():
         module = each.parse.__module__
+        evidence = evidence_of(each, samples_folder(each))
         if arguments.json:
             print(
                 json_line(
@@ -121,34 +141,27 @@ def _list(arguments: argparse.Namespace) -> int:
                         "name": each.name,
                         "title": each.title,
                         "version": each.version,
+                        "tier": evidence.tier,
+                        "samples": evidence.samples,
+                        "lacks": evidence.lacks,
                         "lane": each.lane,
+                        "transports": each.transports,
                         "emits": each.emits,
-                        "options": _options(each),
+                        "options": options_shown(each),
+                        "example": example_entry(each),
                         "module": module,
                     }
                 )
             )
-        rows.append((each.name, each.lane, ", ".join(each.emits), each.title, module))
+        emits = ", ".join(each.emits) or "as declared"
+        rows.append((each.name, evidence.tier, each.lane, emits, each.title, module))
     if not arguments.json:
         print(table(rows))
         print("\noptions:")
-        for each in connectors().values():
-            for option in _options(each):
+        for each in found.values():
+            for option in options_shown(each):
                 print(f"  {each.name}: {option['name']} = {option['default']!r}: {option['text']}")
     return 0
-
-
-def _options(connector: "Connector") -> list[dict[str, Any]]:
-    return [
-        {
-            "name": name,
-            "default": None
-            if field.is_required()
-            else field.get_default(call_default_factory=True),
-            "text": field.description or "",
-        }
-        for name, field in connector.options.model_fields.items()
-    ]
 
 
 def _new(arguments: argparse.Namespace) -> int:
@@ -223,6 +236,7 @@ def _test(arguments: argparse.Namespace) -> int:
     from hub.testing import (
         check_connector,
         dry_run,
+        evidence_of,
         lines,
         payloads_per_s,
         samples_in,
@@ -256,4 +270,9 @@ def _test(arguments: argparse.Namespace) -> int:
         print(table(rows))
         for problem in problems:
             print(f"✗ {problem}")
+        evidence = evidence_of(found, folder)
+        if not problems:
+            print(
+                f"tier: {evidence.tier}", *(f"lacks {each}" for each in evidence.lacks), sep="\n  "
+            )
     return 1 if problems else 0

@@ -4,9 +4,9 @@
     assert check_connector(connector, Path("tests/samples/my_device")) == []
 
 A sample is a recorded payload. Beside `<file>` may stand `<file>.meta.json` (what the transport
-and the configuration would say: `content_type`, `received_at`, `meta`, `options`, `source_id`; and
-`personal`, texts in it that are a person's) and stands `<file>.expected.jsonl`, the lines that `hub
-connector try` prints.
+and the configuration would say: `content_type`, `received_at`, `meta`, `options`, `source_id`;
+`personal`, texts in it that are a person's; `recorded`, the device and firmware it came from) and
+stands `<file>.expected.jsonl`, the lines that `hub connector try` prints.
 """
 
 from hub.discovery import options_of
@@ -22,18 +22,22 @@ from hub.testing.samples import (
     samples_in,
     update_expected,
 )
+from hub.testing.tiers import Evidence, evidence_of, samples_folder
 
 __all__ = [
     "DryRun",
+    "Evidence",
     "Problem",
     "Sample",
     "check_connector",
     "content_type_of",
     "decoded",
     "dry_run",
+    "evidence_of",
     "lines",
     "options_of",
     "payloads_per_s",
+    "samples_folder",
     "samples_in",
     "update_expected",
 ]

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 _RECEIVED_AT = datetime(2026, 3, 1, 1, 15, tzinfo=UTC)
-_SIDECAR = {"content_type", "received_at", "source_id", "meta", "options", "personal"}
+_SIDECAR = {"content_type", "received_at", "source_id", "meta", "options", "personal", "recorded"}
 _BESIDE = (".meta.json", ".expected.jsonl", ".toml")  # a mapping stands beside its samples
 
 
@@ -50,6 +50,8 @@ class Sample:
     options: Mapping[str, Any] = field(default_factory=dict)
     personal: tuple[str, ...] = ()
     """What of it is a person's and may stand in `restricted` only, beside the plates in it."""
+    recorded: str = ""
+    """The device and firmware it was recorded from; empty when people wrote it."""
 
     def payload(self, body: bytes | None = None, content_type: str | None = None) -> Payload:
         """The payload; with other bytes or another type, a spoilt one."""
@@ -202,9 +204,20 @@ def _sample(path: Path, options: Mapping[str, Any]) -> Sample:
         received_at=received_at,
         source_id=said.get("source_id", "sample"),
         meta=said.get("meta", {}),
-        options={**options, **said.get("options", {})},
+        options={**options, **_beside(path.parent, said.get("options", {}))},
         personal=tuple(said.get("personal", ())),
+        recorded=said.get("recorded", ""),
     )
+
+
+def _beside(folder: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    """A sidecar's options; a file that stands beside it, such as a mapping, by its whole path."""
+    return {
+        name: str(folder / value)
+        if isinstance(value, str) and value.endswith(".toml") and (folder / value).is_file()
+        else value
+        for name, value in options.items()
+    }
 
 
 def update_expected(
