@@ -42,6 +42,7 @@ __all__ = [
     "RawRecord",
     "described",
     "event_codecs",
+    "payload_of",
 ]
 
 EVENT_MAX = 900_000  # leaves room for what process appends, below Kafka's limit of 1 MiB
@@ -136,7 +137,7 @@ class Parser:
             return Parsed(record, b"", iter([(None, Withheld())]))
         try:
             wanted = _let_through(raw)
-            body = self._body(raw)
+            body = _body_of(raw, self._evidence)
             payload = _payload(record, body, raw)
             reference = RawRef(
                 record.sha256 or hashlib.sha256(body).digest(),
@@ -158,15 +159,6 @@ class Parser:
 
     def _stored(self, data: bytes) -> bytes:
         return bytes.fromhex(self._evidence.put(data, "picture"))
-
-    def _body(self, raw: RawRecord) -> bytes:
-        """The payload's bytes: the value, or what the header `body` names in the evidence store."""
-        headers = dict(raw.headers)
-        reference = headers.get("body")
-        body = self._evidence.get(_digest(reference)) if reference else raw.value
-        if _text(headers, "meta.header.content-encoding").lower() == "gzip":
-            return _inflate(body)
-        return body
 
     def _envelope(self, name: str, source_id: str) -> Envelope:
         """The envelope of a source, made once; `ConfigError` when its entry is wrong."""
@@ -193,6 +185,11 @@ class Parser:
                 defence=self._defence,
             )
         return known
+
+
+def payload_of(raw: RawRecord, evidence: EvidenceStore) -> Payload:
+    """What a connector sees of a raw record; `RecordError` when that can't be had."""
+    return _payload(described(raw), _body_of(raw, evidence), raw)
 
 
 def event_codecs(ids: SchemaIds) -> dict[str, EventCodec]:
@@ -263,6 +260,16 @@ def _let_through(raw: RawRecord) -> Indexes | None:
 
 def _text(headers: Mapping[str, bytes | None], name: str) -> str:
     return (headers.get(name) or b"").decode("utf-8", "replace")
+
+
+def _body_of(raw: RawRecord, evidence: EvidenceStore) -> bytes:
+    """The payload's bytes: the value, or what the header `body` names in the evidence store."""
+    headers = dict(raw.headers)
+    reference = headers.get("body")
+    body = evidence.get(_digest(reference)) if reference else raw.value
+    if _text(headers, "meta.header.content-encoding").lower() == "gzip":
+        return _inflate(body)
+    return body
 
 
 def _digest(reference: bytes) -> str:

@@ -1,4 +1,4 @@
-"""`hub connector list|new|try|test`."""
+"""`hub connector list|new|try|record|test`."""
 
 import argparse
 import json
@@ -19,6 +19,8 @@ from hub.cli.common import (
     table,
     time_of,
 )
+from hub.cli.connector_record import add_record, live_options, try_live
+from hub.errors import ConfigError
 
 if TYPE_CHECKING:
     from hub.connector import Connector
@@ -32,7 +34,7 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
     connectors = group(
         commands,
         "connector",
-        help_="list, begin, try and test connectors",
+        help_="list, begin, try, record and test connectors",
         example="hub connector try cap alert.xml",
     )
     listed = command(
@@ -48,6 +50,7 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
     json_option(listed)
     _add_new(connectors)
     _add_try(connectors)
+    add_record(connectors)
     _add_test(connectors)
 
 
@@ -96,7 +99,11 @@ def _add_try(connectors: "Commands[argparse.ArgumentParser]") -> None:
         "Exit code 1 when anything was rejected.",
     )
     tried.add_argument("name", metavar="NAME", help="connector, or its module: a .py file")
-    tried.add_argument("files", nargs="+", metavar="FILE", help="payload; - for standard input")
+    tried.add_argument("files", nargs="*", metavar="FILE", help="payload; - for standard input")
+    tried.add_argument(
+        "--live", metavar="SOURCE", help="what this source of hub.toml sends, instead of files"
+    )
+    live_options(tried)
     tried.add_argument("--content-type", metavar="CT", help="default: guessed from the file")
     tried.add_argument("--received-at", metavar="T", help="RFC 3339 with offset (default: now)")
     tried.add_argument("--source-id", default="dry-run", metavar="ID", help="default: dry-run")
@@ -186,6 +193,14 @@ def _try(arguments: argparse.Namespace) -> int:
     found = named(arguments.name)
     name_of(arguments.source_id, option="--source-id")
     options = _typed(found, pairs(arguments.options, option="--set"))
+    if bool(arguments.files) == bool(arguments.live):
+        raise ConfigError(
+            "payloads come from files or from a source",
+            where="hub connector try",
+            fix="name files, or --live SOURCE",
+        )
+    if arguments.live:
+        return try_live(arguments, found, options)
     options_of(found, options, where="--set")
     # Read all first: a missing file is wrong use, not half an answer.
     samples = [_sample(name, arguments, options) for name in arguments.files]

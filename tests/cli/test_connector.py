@@ -65,6 +65,9 @@ def test_standard_input_is_a_dash(capsys, monkeypatch):
         (["cap", CAP, "--meta", "=x"], "is not key=value"),
         (["cap", CAP, "--received-at", "today"], "no time with an offset"),
         (["cap", CAP, "--source-id", "a b"], "no name of a source"),
+        (["cap"], "payloads come from files or from a source"),
+        (["cap", CAP, "--live", "s"], "payloads come from files or from a source"),
+        (["cap", "--live", "s"], "hub.toml has no source 's'"),
     ],
 )
 def test_wrong_use_is_exit_code_2_and_prints_no_outcome(capsys, words, what):

@@ -1,8 +1,10 @@
 """`topics`, `device`, `place`, `route`, `tail`, `dead`, `doctor` on a real broker and registry."""
 
+import hashlib
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -11,12 +13,15 @@ from hub import topics
 from hub.cli import main
 from hub.codec import EventCodec, RecordCodec
 from hub.config import load
+from hub.kafka.clients import producer
 from hub.kafka.records import write
 from hub.kafka.transaction import TransactionalProducer
 from hub.registry import Registry
+from hub.testing.masking import GREY_JPEG
 
 pytestmark = pytest.mark.kafka
 AT = datetime(2026, 3, 1, 1, 15, tzinfo=UTC)
+SAMPLES = Path(__file__).parents[1] / "samples"
 NO_CONNECTORS: tuple[str, ...] = ()
 
 
@@ -300,3 +305,59 @@ def test_doctor_names_a_faulty_configuration(capsys, tmp_path):
     (tmp_path / "bad.toml").write_text("x = 1")
     assert main(["--config", str(tmp_path / "bad.toml"), "doctor"]) == 3
     assert "✗ configuration: unknown key" in capsys.readouterr().out
+
+
+def sent(config, source, payload_id, body, *, topic="raw.hikvision_isapi.v1"):
+    """A raw record as ingest writes it."""
+    client = producer(config.kafka)
+    headers = {
+        "source_id": source.encode(),
+        "payload_id": payload_id.encode(),
+        "received_at": b"2026-03-14T00:45:13+00:00",
+        "content_type": b"multipart/form-data; boundary=boundary",
+        "sha256": hashlib.sha256(body).hexdigest().encode(),
+        "meta.peer": b"10.20.0.7",
+    }
+    client.produce(topic, body, source.encode(), headers=list(headers.items()))
+    client.flush()
+
+
+def test_what_a_source_sends_is_tried_and_recorded_without_plates_and_pictures(
+    config, registry, capsys, tmp_path
+):
+    wanted = [
+        spec
+        for spec in topics.declared(config, ("hikvision_isapi",))
+        if spec.kind == "raw" or spec.name == "device.v1"
+    ]
+    topics.apply(config, registry, specs=wanted)
+    hub_toml = tmp_path / "hub.toml"
+    entry = '[source.{0}]\nconnector = "hikvision_isapi"\npurpose = "{1}"\n'
+    hub_toml.write_text(
+        hub_toml.read_text() + entry.format("gate", "traffic") + entry.format("army", "defence")
+    )
+    sample = SAMPLES / "hikvision_isapi" / "anpr_push_with_pictures.bin"
+    sent(config, "other", "p-000001", sample.read_bytes())
+    sent(config, "gate", "p-000002", sample.read_bytes())
+    words = ["gate", "--from-beginning", "--limit", "1", "--timeout", "30"]
+
+    assert main(["connector", "try", "hikvision_isapi", "--live", *words]) == 0
+    (line,) = lines(capsys)
+    assert (line["payload"], line["event"]["header"]["source_id"]) == ("p-000002", "gate")
+    assert line["event"]["restricted"]["plate"]["raw"] == "29C-483.16"
+
+    into = tmp_path / "samples"
+    assert main(["connector", "record", *words, "--into", str(into), "--recorded", "DS-X 1"]) == 0
+    found = capsys.readouterr()
+    file = into / "gate-20260314T004513-000002.bin"
+    assert found.out.split() == [str(file)]
+    assert "1 plates" in found.err or "2 plates" in found.err
+    assert "It can't know persons named in prose" in found.err
+    body = file.read_bytes()
+    assert b"483.16" not in body
+    assert b"10.20.0.7" not in file.with_name(f"{file.name}.meta.json").read_bytes()
+    assert body.count(GREY_JPEG) == sample.read_bytes().count(b"\xff\xd8\xff") > 0
+
+    for name, why in (("army", "source of defence"), ("gone", "has no source 'gone'")):
+        assert main(["connector", "record", name]) == 2
+        assert why in capsys.readouterr().err
