@@ -11,7 +11,7 @@ from hub.connector import Connector, Options
 from hub.errors import ConfigError
 from hub.testing.tiers import evidence_of, samples_folder
 
-__all__ = ["example_entry", "options_shown", "put", "with_parts"]
+__all__ = ["example_entry", "options_shown", "put", "ways_in", "with_parts"]
 
 _MARKED = r"(<!-- connectors:{0} -->\n).*?(<!-- /connectors:{0} -->)"
 _WAYS = {
@@ -38,6 +38,13 @@ def options_shown(connector: Connector) -> list[dict[str, Any]]:
         }
         for name, field in connector.options.model_fields.items()
     ]
+
+
+def ways_in(connector: Connector) -> tuple[str, ...]:
+    """Kinds of transport its payloads come by; also a stream, where it splits one."""
+    kinds = connector.transports
+    splits = getattr(connector, "split", None) is not None and "http_stream" not in kinds
+    return (*kinds, "http_stream") if splits else kinds
 
 
 def example_entry(connector: Connector) -> str:
@@ -92,7 +99,7 @@ def _table(connectors: list[Connector]) -> Iterator[str]:
     for each in connectors:
         own = [f"`{option['name']}`" for option in _own_options(each)]
         nouns = ", ".join(f"`{noun}`" for noun in each.emits) or "as declared"
-        ways = ", ".join(_WAYS.get(kind, kind) for kind in each.transports)
+        ways = ", ".join(_WAYS.get(kind, kind) for kind in ways_in(each))
         tier = evidence_of(each, samples_folder(each)).tier
         options = ", ".join(own) or "none"
         title = each.title.replace("|", "\\|")

@@ -126,7 +126,7 @@ def _set_option(parser: argparse.ArgumentParser, help_: str) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from hub.connector_table import example_entry, options_shown, put
+    from hub.connector_table import example_entry, options_shown, put, ways_in
     from hub.discovery import connectors
     from hub.render import json_line
     from hub.testing import evidence_of, samples_folder
@@ -152,7 +152,7 @@ def _list(arguments: argparse.Namespace) -> int:
                         "samples": evidence.samples,
                         "lacks": evidence.lacks,
                         "lane": each.lane,
-                        "transports": each.transports,
+                        "transports": ways_in(each),
                         "emits": each.emits,
                         "options": options_shown(each),
                         "example": example_entry(each),

@@ -24,7 +24,7 @@ from hub.testing.samples import (
     lines,
     samples_in,
 )
-from hub.testing.spoilt import huge, personal_elsewhere, respelt, spoilt
+from hub.testing.spoilt import cut_alike, huge, personal_elsewhere, respelt, spoilt
 
 __all__ = ["Problem", "check_connector"]
 
@@ -209,6 +209,14 @@ def _private(run: _Run) -> Iterator[Problem]:
             return
 
 
+def _chunked(run: _Run) -> Iterator[Problem]:
+    """How a stream is cut into chunks never changes its payloads, where a connector splits one."""
+    split = getattr(run.connector, "split", None)
+    if split is not None and not cut_alike(split, run.sample):
+        text = "its split gives other payloads when the stream comes in other chunks"
+        yield run.problem("chunks", text)
+
+
 def _hostile(run: _Run) -> Iterator[Problem]:
     yield from _survives(run, spoilt(run.sample))
 
@@ -221,6 +229,7 @@ _RULES: tuple[Rule, ...] = (
     _clocks,
     _spelling,
     _private,
+    _chunked,
     _hostile,
 )
 

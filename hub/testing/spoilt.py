@@ -6,12 +6,14 @@ How many are made of a sample is bounded by bytes, so that a suite of many conne
 import codecs
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
 
 from hub.connector import Payload
 from hub.testing.samples import Sample
 
-__all__ = ["huge", "personal_elsewhere", "respelt", "spoilt"]
+__all__ = ["cut_alike", "huge", "personal_elsewhere", "respelt", "spoilt"]
 
 _CUT_STEP, _CUTS_MAX, _FLIPS = 64, 128, 64
 _BYTES_MAX = 2**20  # read again in cuts, and in flips, of one sample
@@ -103,3 +105,26 @@ def _encoded(body: bytes, encoding: str) -> bytes | None:
         return body.decode("utf-8").encode(encoding)
     except UnicodeError:
         return None
+
+
+def cut_alike(split: Callable[[str, int], Any], sample: Sample) -> bool:
+    """Whether a splitter of streams gives the same payloads of a sample however it is chunked.
+
+    `split(content_type, max_bytes)` has `feed(chunk)` and `close()`, which give lists of payloads.
+    """
+    body = sample.body
+
+    def pieces(places: list[int]) -> list[Any]:
+        stream = split(sample.content_type, max(2**20, 2 * len(body)))
+        found: list[Any] = []
+        for start, end in pairwise([0, *places, len(body)]):
+            found += stream.feed(body[start:end])
+        return [*found, *stream.close()]
+
+    chance = random.Random(sample.name)  # noqa: S311 - repeatable on purpose
+    step = max(1, len(body) // 4_096)
+    cuts = [list(range(step, len(body), step)), list(range(63, len(body), 64))]
+    count = min(8, max(0, len(body) - 1))
+    cuts += [sorted(chance.sample(range(1, len(body)), count)) for _ in range(4) if count]
+    whole = pieces([])
+    return all(pieces(places) == whole for places in cuts)

@@ -3,12 +3,13 @@
 import json
 import logging
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
 from hub import Connector, Event, PayloadError, Rejection
 from hub.testing import Sample, check_connector, samples_in, update_expected
-from hub.testing.spoilt import huge, respelt, spoilt
+from hub.testing.spoilt import cut_alike, huge, respelt, spoilt
 
 AT = datetime(2026, 3, 1, 1, 14, tzinfo=UTC)
 PLATE = "30K-555.55"
@@ -167,3 +168,26 @@ def test_every_bad_shape_is_tried(tmp_path):
     assert {"an empty body", "blanks alone", "content type", "encoded as utf-16"} <= tried
     assert {"10 MB of one tag", "10 MB of blanks in it", "100000 elements below its root"} <= tried
     assert [name for name, _ in respelt(sample)] == ["a byte order mark", "line ends CR LF"]
+
+
+class Lines:
+    """Splits at line ends; `forgets` drops what a chunk leaves unfinished."""
+
+    def __init__(self, _content_type, _max_bytes, *, forgets=False):
+        self.rest, self.forgets = b"", forgets
+
+    def feed(self, data):
+        *whole, rest = (self.rest + data).split(b"\n")
+        self.rest = b"" if self.forgets else rest
+        return whole
+
+    def close(self):
+        return [self.rest] if self.rest else []
+
+
+@pytest.mark.parametrize("body", [b"", b"a", b"a\nbc\n" * 50 + b"end"])
+def test_a_stream_may_come_in_any_chunks(body):
+    sample = Sample(name="s", body=body)
+    assert cut_alike(Lines, sample)
+    if len(body) > 1:
+        assert not cut_alike(partial(Lines, forgets=True), sample)
