@@ -30,7 +30,7 @@ from hub.parsing import Parser, RawRecord, described, event_codecs
 from hub.registers import applied
 from hub.schema_ids import SchemaIds
 
-__all__ = ["Normalise"]
+__all__ = ["Normalise", "refused_by"]
 
 _DEVICES = "device.v1"
 # While the register has not been seen for this long, nothing is parsed.
@@ -146,7 +146,6 @@ class Normalise:
         self._dead.clear()
 
     def _one(self, partition: Partition, raw: RawRecord, produce: Produce) -> None:
-        name = self._parser.connector_of(raw.topic)
         parsed = self._parser.parse(raw)
         outcomes = set()
         for index, result in parsed.outcomes:
@@ -157,7 +156,7 @@ class Normalise:
             elif isinstance(result, Rejection):
                 self._letter(parsed.refused(index), result, produce)
                 self._count(partition, parsed.record, "", "dead")
-                by = result.component if isinstance(result, InnerRejection) else name
+                by = refused_by(parsed.record, result).component
                 letter = (by, result.code, parsed.record.source_id)
                 self._dead[letter] = self._dead.get(letter, 0) + 1
             elif isinstance(result, Withheld):
@@ -165,13 +164,9 @@ class Normalise:
         self._count(partition, parsed.record, "", _word(outcomes))
 
     def _letter(self, refused: Refused, why: Rejection, produce: Produce) -> None:
-        if isinstance(why, InnerRejection):
-            refused = replace(
-                refused, component=why.component, component_version=why.component_version
-            )
         letter = dead_letter(
             self._key,
-            refused,
+            refused_by(refused, why),
             code=why.code,
             message=why.message,
             path=why.path,
@@ -192,6 +187,13 @@ class Normalise:
             (source, noun, minute, outcome, count, 0)
             for (source, noun, minute, outcome), count in self._counts.get(partition, {}).items()
         ]
+
+
+def refused_by(record: Refused, why: Rejection) -> Refused:
+    """The record with the connector that refused it: that of its topic, or one inside."""
+    if not isinstance(why, InnerRejection):
+        return record
+    return replace(record, component=why.component, component_version=why.component_version)
 
 
 def _word(outcomes: set[type]) -> str:

@@ -14,6 +14,7 @@ from hub.connector import Rejection
 from hub.defence import Defence
 from hub.envelope import Canonical
 from hub.evidence import Erased, EvidenceStore
+from hub.normalise import refused_by
 from hub.parsing import Parser, RawRecord
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -178,3 +179,20 @@ def test_a_dry_run_stores_no_picture(parser, tmp_path):
     wet = [result.value for _, result in parser(keep_pictures=True).parse(record).outcomes]
     assert [each for each in kept.rglob("*") if each.is_file()]
     assert dry == wet
+
+
+def test_a_dead_letter_names_the_connector_inside_that_refused_it(parser):
+    inside = {"connector": "spat"}
+    source = {"connector": "cloudevents", "options": inside}
+    event = {"specversion": "1.0", "type": "t", "source": "/s", "id": "1"}
+    body = json.dumps([{**event, "data": {}}, {**event, "id": ""}]).encode()
+    parsed = parser(source={"s": source}).parse(raw(body, "raw.cloudevents.v1"))
+    refused = [refused_by(parsed.refused(index), why) for index, why in parsed.outcomes]
+    assert [(each.component, each.index) for each in refused] == [("spat", 0), ("cloudevents", 1)]
+
+
+def test_a_source_whose_options_are_wrong_refuses_its_payloads_and_says_why(parser):
+    source = {"connector": "mapping", "options": {"file": "nowhere.toml"}}
+    parsed = parser(source={"s": source}).parse(raw(b"{}", "raw.mapping.v1"))
+    ((index, why),) = parsed.outcomes
+    assert (index, why.code, why.path) == (None, "bad-source", "nowhere.toml")

@@ -1,5 +1,6 @@
 """A mapping made into a connector, checked against its noun's schema before anything is read."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, get_args
 
@@ -30,6 +31,7 @@ _TIMES: Final = ("version_at", "observed_at", "published_at")
 _PLATE: Final = ("raw", "category", "colour", "confidence")
 _POSITION: Final = ("lat", "lon", "accuracy_m")
 _AREA: Final = ("scheme", "code", "name")
+_KIND: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 _PRIMITIVE: Final = {"string": "text", "int": "int", "double": "double", "boolean": "bool"}
 
 
@@ -114,6 +116,10 @@ class _Compiler:
         if event.kind.constant is None and event.kind.table is None:
             what = "a kind is the hub's word, never the source's"
             raise self._fault("event.kind", what, "give a constant or a table")
+        for word in (event.kind.constant, event.kind.otherwise, *(event.kind.table or {}).values()):
+            if word is not None and not _KIND.fullmatch(str(word)):
+                what = f"{word!r} is no kind: small letters, digits and _, parted by dots"
+                raise self._fault("event.kind", what, "write it as vehicle.passage")
         if spec.plate and "raw" not in spec.plate:
             raise self._fault("plate.raw", "a plate is what was read", "name its path")
         if spec.position and not {"lat", "lon"} <= set(spec.position):

@@ -6,6 +6,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -324,22 +325,26 @@ def _naming(personal: Iterable[str], texts: Iterable[str]) -> Iterator[str]:
                 break
 
 
-class _listening:  # noqa: N801 - used as a function
-    """Collects every log line while it lasts."""
+class _Heard(logging.Handler):
+    """Keeps what every log line says."""
 
-    def __enter__(self) -> list[str]:
-        self._said: list[str] = []
-        self._handler = logging.Handler(logging.DEBUG)
-        self._handler.emit = self._heard  # type: ignore[method-assign]
-        self._root = logging.getLogger()
-        self._level = self._root.level
-        self._root.addHandler(self._handler)
-        self._root.setLevel(logging.DEBUG)
-        return self._said
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.said: list[str] = []
 
-    def __exit__(self, *_: object) -> None:
-        self._root.removeHandler(self._handler)
-        self._root.setLevel(self._level)
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the line, with its values in their places."""
+        self.said.append(record.getMessage())
 
-    def _heard(self, record: logging.LogRecord) -> None:
-        self._said.append(record.getMessage())
+
+@contextmanager
+def _listening() -> Iterator[list[str]]:
+    root, heard = logging.getLogger(), _Heard()
+    level = root.level
+    root.addHandler(heard)
+    root.setLevel(logging.DEBUG)
+    try:
+        yield heard.said
+    finally:
+        root.removeHandler(heard)
+        root.setLevel(level)

@@ -325,6 +325,7 @@ def test_columns_may_be_named_and_a_mark_before_them_is_none():
         ({"format": "csv"}, "records has no meaning in csv"),
         ({"event__noun": "accident"}, "mapping: event.noun: Input should be 'plate_read'"),
         ({"event__kind": {"path": "k"}}, "mapping: event.kind: a kind is the hub's word"),
+        ({"event__kind": {"constant": "Traffic Flow"}}, "'Traffic Flow' is no kind"),
         ({"event__subject": []}, "mapping: event.subject: a measurement is a state"),
         (
             {"event__lifecycle": {"constant": "OPEN"}},
