@@ -11,7 +11,7 @@ from hub.connector import Connector, Options
 from hub.errors import ConfigError
 from hub.testing.tiers import evidence_of, samples_folder
 
-__all__ = ["example_entry", "options_shown", "put", "ways_in", "with_parts"]
+__all__ = ["example_entry", "of_this_package", "options_shown", "put", "ways_in", "with_parts"]
 
 _MARKED = r"(<!-- connectors:{0} -->\n).*?(<!-- /connectors:{0} -->)"
 _WAYS = {
@@ -24,6 +24,11 @@ _WAYS = {
     "tcp": "TCP",
     "kafka": "Kafka",
 }
+
+
+def of_this_package(connectors: Iterable[Connector]) -> list[Connector]:
+    """Those of `connectors/`; entry points of other packages are left out."""
+    return [each for each in connectors if each.parse.__module__.startswith("connectors.")]
 
 
 def options_shown(connector: Connector) -> list[dict[str, Any]]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from hub.discovery import connector_at, connector_names
+from hub.connector_table import of_this_package, put
+from hub.discovery import connector_at, connector_names, connectors
 from hub.errors import ConfigError
 from hub.testing import update_expected
 
@@ -189,6 +190,7 @@ def scaffold(name: str, folder: Path | None, *, title: str, here: Path) -> Scaff
     update_expected(connector_at(module), payload.parent)
     if folder is None:
         add_to_contract(here / "pyproject.toml", name)
+        _tell(here / "connectors" / "README.md", module)
     expected = payload.with_name(f"{payload.name}.expected.jsonl")
     return Scaffold(module, payload.parent, (*made, expected))
 
@@ -210,6 +212,12 @@ def add_to_contract(project: Path, name: str) -> bool:
     listed = "".join(sorted([*lines, line]))
     project.write_text(f"{text[: found.start(2)]}{listed}{text[found.end(2) :]}", "utf-8")
     return True
+
+
+def _tell(document: Path, module: Path) -> None:
+    """Write the table of connectors with the new one in it."""
+    if document.exists():
+        put(document, [*of_this_package(connectors().values()), connector_at(module)])
 
 
 def _check_name(name: str) -> None:

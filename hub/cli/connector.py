@@ -126,15 +126,14 @@ def _set_option(parser: argparse.ArgumentParser, help_: str) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from hub.connector_table import example_entry, options_shown, put, ways_in
+    from hub.connector_table import example_entry, of_this_package, options_shown, put, ways_in
     from hub.discovery import connectors
     from hub.render import json_line
     from hub.testing import evidence_of, samples_folder
 
     found = connectors()
     if arguments.markdown is not None:
-        here = [each for each in found.values() if each.parse.__module__.startswith("connectors.")]
-        changed = put(arguments.markdown, here)
+        changed = put(arguments.markdown, of_this_package(found.values()))
         print(f"{arguments.markdown}: {'written' if changed else 'is as it must be'}")
         return 0
     rows = [("name", "tier", "lane", "emits", "title", "module")]

@@ -83,6 +83,13 @@ def test_in_a_checkout_it_becomes_one_of_its_connectors_green_at_once(checkout):
     tests = ("tests/connectors/test_vendor_gate.py", "tests/connectors/test_conformance.py")
     assert "4 passed" in run(checkout, *pytest_of("-k", "vendor_gate", *tests), path=checkout)
     in_house_style(checkout, "connectors/vendor_gate.py", tests[0])
+    assert "| `vendor_gate` |" in (checkout / "connectors" / "README.md").read_text("utf-8")
+    assert "is as it must be" in run(
+        checkout,
+        *hub,
+        *("connector", "list", "--markdown", "connectors/README.md"),
+        path=checkout,
+    )
     contract = (checkout / "pyproject.toml").read_text().partition("do not know each other")[2]
     listed = re.findall(r'^  "connectors\.(\w+)",$', contract.partition("]")[0], re.MULTILINE)
     assert "vendor_gate" in listed
