@@ -55,7 +55,7 @@ def _outcome(record: Record, spec: Spec, parts: Parts) -> Outcome:
     plate, flags = _plate(record, parts.plate)
     record.flags += flags
     native_id, withheld = without_plate(header.pop("native_id", ""), plate.get("text", ""))
-    subject = tuple(_named(read(record), path) for path, read in parts.subject)
+    subject = tuple(_named(read(record), record, path) for path, read in parts.subject)
     observed = stamps.pop("observed_at", None) or Stamp(None, "RECEIVED", ("time_missing",), "")
     header |= {name: stamp.at for name, stamp in stamps.items() if stamp is not None}
     position, doubts = _position(record, parts.position)
@@ -86,9 +86,10 @@ def present(reads: Mapping[str, Read], record: Record) -> dict[str, Any]:
     return {name: value for name, value in found if value is not MISSING}
 
 
-def _named(value: Any, path: str) -> str:
+def _named(value: Any, record: Record, path: str) -> str:
     if value is MISSING:
-        raise PayloadError("the subject has no name", code="missing-field", path=path)
+        where = f"{record.where}/{path}" if record.where else path
+        raise PayloadError("the subject has no name", code="missing-field", path=where)
     return str(value)
 
 

@@ -106,8 +106,7 @@ def origin_of(rule: Rule) -> tuple[Read, Sequence[Place]]:
 
 def scalar_reader(name: str, rule: Rule, type_: Scalars) -> Read:
     """Reads the field of that name; MISSING when the source says none."""
-    get, _ = origin_of(rule)
-    parted = _part_of(rule)
+    get = _one_value(rule)
     sentinels = _Sentinels(rule.sentinels)
     table = _table(rule, type_)
     factor = (unit_factor(name, rule) if type_.kind == "double" else 1.0) * rule.scale
@@ -119,7 +118,7 @@ def scalar_reader(name: str, rule: Rule, type_: Scalars) -> Read:
         return lambda _record: fixed
 
     def read(record: Record) -> Any:
-        value = parted(get(record))
+        value = get(record)
         if value is MISSING or value in sentinels:
             if value is not MISSING and rule.flag:
                 record.flags.append(rule.flag)
@@ -150,12 +149,11 @@ def stamp_reader(name: str, rule: Rule) -> Callable[[Record], Stamp | None]:
             f"{rule.format!r} is no format of a time: use unix_s, unix_ms, unix_us or one such as "
             "%d/%m/%Y %H:%M:%S; without it, the usual spellings are read"
         )
-    get, _ = origin_of(rule)
-    parted = _part_of(rule)
+    get = _one_value(rule)
     sentinels = _Sentinels(rule.sentinels)
 
     def read(record: Record) -> Stamp | None:
-        value = parted(get(record))
+        value = get(record)
         if value is MISSING or value in sentinels:
             if rule.required:
                 raise _missing(record, rule)
@@ -195,20 +193,22 @@ class _Sentinels:
         return _text(value).lower() in self._texts or _number(value) in self._numbers
 
 
-def _part_of(rule: Rule) -> Read:
+def _one_value(rule: Rule) -> Read:
+    """Reads what stands there, or the part of it that the rule names."""
+    get, _ = origin_of(rule)
     split, part = rule.split, rule.part
-    if part is None:
-        return single
 
-    def parted(value: Any) -> Any:
-        value = single(value)
-        if value is MISSING:
+    def read(record: Record) -> Any:
+        value = single(get(record))
+        if isinstance(value, dict | list):
+            raise _wrong(record, rule, "expected one value, found an object or a list")
+        if part is None or value is MISSING:
             return value
         parts = _text(value).split(split)
         found = parts[part].strip() if -len(parts) <= part < len(parts) else ""
         return found or MISSING
 
-    return parted
+    return read
 
 
 def _table(rule: Rule, type_: Scalars) -> Callable[[Any, Record], Any] | None:
@@ -238,6 +238,8 @@ def _bounds(name: str, rule: Rule, type_: Scalars) -> tuple[float | None, float 
 
 def _joined(record: Record, places: Sequence[Place]) -> Any:
     found = [single(_counted(record, place)) for place in places]
+    if any(isinstance(value, dict | list) for value in found):
+        return found  # refused where one value is read
     return MISSING if MISSING in found else " ".join(map(_text, found))
 
 
@@ -261,7 +263,7 @@ def _missing(record: Record, rule: Rule) -> PayloadError:
 def _wrong(record: Record, rule: Rule, what: str, *, code: str = "wrong-type") -> PayloadError:
     """Never with the value: it may be a person's."""
     text = rule.path or " ".join(rule.paths or ()) or f"meta {rule.meta}"
-    where = f"{record.where}/{text}" if record.where else text
+    where = f"{record.where}/{text}".removesuffix("/.") if record.where else text
     fix = "correct the source, or the rule in the mapping"
     return PayloadError(what, code=code, path=where, fix=fix)
 
@@ -269,8 +271,6 @@ def _wrong(record: Record, rule: Rule, what: str, *, code: str = "wrong-type") -
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, dict | list):
-        raise PayloadError("expected one value, found an object or a list", code="wrong-type")
     return clean(value if isinstance(value, str) else str(value))
 
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from connectors.cloudevents import connector
 from hub.connector import Nothing, Rejection
@@ -323,3 +325,18 @@ def test_shared_samples_give_what_the_specification_says(name):
 @pytest.mark.skipif(not SHARED.exists(), reason="the shared samples are not beside the project")
 def test_every_shared_sample_is_expected():
     assert {path.name for path in SHARED.iterdir()} - {"SOURCES.tsv"} == set(EXPECTED)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(
+        ["specversion", "id", "source", "type", "time", "data", "datacontenttype", "x"]
+    ),
+    st.none() | st.integers() | st.text(max_size=8) | st.lists(st.text(max_size=3), max_size=2),
+)
+def test_an_attribute_of_any_kind_costs_at_most_its_event(name, junk):
+    first, _, third = results(
+        [cloud_event(), {**cloud_event(id="2"), name: junk}, cloud_event(id="3")]
+    )
+    assert isinstance(first, Canonical)
+    assert isinstance(third, Canonical)

@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from connectors.mapping import Options, connector
+from connectors.mapping.tree import hops_of, path_of
 from hub.cli import main
 from hub.config import TEST_ID_KEY
 from hub.connector import Nothing, Payload, Rejection
@@ -288,6 +291,18 @@ def test_groups_of_a_signal_are_a_list_of_records():
     assert refused.code == "missing-field"
 
 
+def test_an_item_of_a_list_is_named_by_its_place():
+    given = options(
+        event__noun="plate_read",
+        event__subject=[],
+        body={"character_confidences": "c"},
+        identity=[],
+    )
+    assert event(row(c=["0.5", 1]), given)["body"]["character_confidences"] == [0.5, 1.0]
+    (refused,) = results(row(c=[0.5, "high"]), given)
+    assert (refused.code, refused.path) == ("wrong-type", "rows[0]/c[1]")
+
+
 def test_an_xml_answer_of_another_root_is_no_empty_list():
     given = options(format="xml", root="rows", records="row[]")
     (found,) = results(b"<html><body/></html>", given)
@@ -417,3 +432,50 @@ def test_one_envelope_reads_many_payloads_with_one_mapping():
         assert list(envelope.results(payload, RawRef(bytes(32)))) == [
             Nothing(why="the payload holds no record")
         ]
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(-1e9, 1e9) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+GIVEN = options(
+    event__lifecycle={"path": "s", "table": {"on": "NEW"}, "otherwise": "UNKNOWN"},
+    body__speed_kmh={"path": "v", "unit": "m/s", "sentinels": [-1]},
+    body__lane={"path": "l", "split": "/", "part": 1},
+    position={"lat": "p[0]", "lon": "p[1]"},
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(["id", "t", "n", "s", "v", "l", "p"]), JUNK)
+def test_a_value_of_any_kind_costs_at_most_its_record(name, junk):
+    good = {**row()["rows"][0], "s": "on", "v": 3, "l": "a/2", "p": [21.0, 105.8]}
+    first, second, third = results({"rows": [good, {**good, name: junk}, good]}, GIVEN)
+    assert isinstance(first, Canonical)
+    assert isinstance(third, Canonical)
+    if isinstance(second, Rejection):
+        assert second.code in {"wrong-type", "missing-field", "unknown-value"}
+        assert second.path.startswith(f"rows[1]/{name}")
+
+
+@given(st.text(max_size=20))
+def test_a_path_is_one_or_is_told_to_be_none(text):
+    for read in (path_of, hops_of):
+        try:
+            read(text)
+        except ValueError as error:
+            assert str(error)  # noqa: PT017 - a path is as good
+
+
+@given(st.binary(max_size=200))
+def test_bytes_of_any_kind_give_outcomes(body):
+    for given_ in (
+        options(),
+        options(format="csv", records=""),
+        options(format="jsonl", records=""),
+        options(format="xml", root="a", records="b[]"),
+    ):
+        assert results(body, given_)
