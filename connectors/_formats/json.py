@@ -16,7 +16,17 @@ from typing import Any
 from connectors._formats.text import clean
 from hub.errors import PayloadError
 
-__all__ = ["Path", "a_list", "a_number", "a_text", "an_integer", "an_object", "parse_json", "shown"]
+__all__ = [
+    "Path",
+    "a_list",
+    "a_number",
+    "a_text",
+    "an_integer",
+    "an_object",
+    "parse_json",
+    "scan_json",
+    "shown",
+]
 
 Path = tuple[str | int, ...]
 """Where a value stands: member names and places in lists."""
@@ -48,6 +58,19 @@ def parse_json(body: bytes, *, max_bytes: int = 16 * 1024 * 1024, max_depth: int
     if _deeper_than(max_depth, text):
         raise _too_deep(max_depth)
     return value
+
+
+def scan_json(text: str, at: int, *, max_depth: int = 64) -> tuple[Any, int]:
+    """The value that begins at a place of a text, and where it ends; `PayloadError` as above."""
+    try:
+        value, end = _DECODER.raw_decode(text, at)
+    except RecursionError as error:
+        raise _too_deep(max_depth) from error
+    except ValueError as error:
+        raise PayloadError(f"no well-formed JSON: {error}", code="malformed") from error
+    if _deeper_than(max_depth, text[at:end]):
+        raise _too_deep(max_depth)
+    return value, end
 
 
 def shown(path: Path) -> str:

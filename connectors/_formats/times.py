@@ -11,10 +11,11 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from hub.connector import Options, TimeQuality
 
-__all__ = ["Stamp", "read_stamp"]
+__all__ = ["Stamp", "read_epoch", "read_stamp"]
 
 _AHEAD_OK_S = 300
 _LENGTH_MAX = 80
+_EPOCH_MAX = 4_102_444_800  # the year 2100, in seconds
 _OFFSET_MAX = timedelta(hours=15)
 
 _ZONE = r"(?P<zone>[Zz]|UTC|GMT|[+\-\u2212]\s*\d{1,2}(?:\s*:?\s*\d{2}){0,2})?"
@@ -77,10 +78,38 @@ def read_stamp(
     except (ValueError, OverflowError):
         return Stamp(None, "RECEIVED", ("time_unreadable",), raw)
     flags = ("time_repaired",) if repaired or carried else ()
-    late_s = (received_at - at).total_seconds()
-    if not -_AHEAD_OK_S <= late_s <= options.clock_tolerance_s + (late_ok_s if replayed else 0):
+    tolerance_s = options.clock_tolerance_s + (late_ok_s if replayed else 0)
+    if not _near(at, received_at, tolerance_s):
         quality, flags = "SUSPECT", (*flags, "clock_suspect")
     return Stamp(at, quality, flags, raw)
+
+
+def read_epoch(
+    seconds: float | None,
+    *,
+    received_at: datetime,
+    options: Options,
+    replayed: bool = False,
+    late_ok_s: int = 259_200,
+) -> Stamp:
+    """Read seconds since 1970, with a fraction; no number makes this raise.
+
+    0, negative ones and those past the year 2100 are unreadable; else as `read_stamp`.
+    """
+    if not seconds:
+        return Stamp(None, "RECEIVED", ("time_missing",), "")
+    raw = f"{seconds:f}"
+    if not 0 < seconds < _EPOCH_MAX:
+        return Stamp(None, "RECEIVED", ("time_unreadable",), raw)
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=round(seconds * 1e6))
+    if not _near(at, received_at, options.clock_tolerance_s + (late_ok_s if replayed else 0)):
+        return Stamp(at, "SUSPECT", ("clock_suspect",), raw)
+    return Stamp(at, "DEVICE", (), raw)
+
+
+def _near(at: datetime, received_at: datetime, late_ok_s: int) -> bool:
+    """Whether a stamp can be believed: 300 s ahead of receipt at most, and not too far behind."""
+    return -_AHEAD_OK_S <= (received_at - at).total_seconds() <= late_ok_s
 
 
 def _match(text: str) -> re.Match[str]:
