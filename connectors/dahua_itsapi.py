@@ -22,8 +22,9 @@ from datetime import datetime
 from typing import Any, Final
 
 import hub
-from connectors._formats.dahua import ACTS, CARS, grid_box, the_integer, the_number, the_text
+from connectors._formats.dahua import ACTS, CARS, grid_box
 from connectors._formats.json import parse_json
+from connectors._formats.members import the_integer, the_number, the_text
 from connectors._formats.multipart import Part, split
 from connectors._formats.pictures import is_picture, take_pictures
 from connectors._formats.plates import read_plate, without_plate

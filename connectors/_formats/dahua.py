@@ -10,11 +10,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from connectors._formats.members import the_number, the_text
 from connectors._formats.pictures import a_box
 from connectors._formats.times import Stamp, read_epoch, read_stamp
 from hub.connector import Options
 
-__all__ = ["ACTS", "CARS", "grid_box", "read_time", "the_integer", "the_number", "the_text"]
+__all__ = ["ACTS", "CARS", "grid_box", "read_time"]
 
 ACTS: Final = {
     "TrafficRunRedLight": "red_light",
@@ -82,30 +83,3 @@ def grid_box(value: Any, scale: str = "GRID_8192") -> dict[str, Any] | None:
         return None
     left, top, right, bottom = corners
     return a_box([left, top, right - left, bottom - top], scale)
-
-
-def the_text(data: Mapping[str, Any], name: str) -> str:
-    """A member as a text; '' for anything that is none."""
-    value = data.get(name)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value).strip() if isinstance(value, str | int | float) else ""
-
-
-def the_number(data: Mapping[str, Any], name: str) -> float | None:
-    """A member as a number, be it written as a text; None for anything that is none."""
-    value = data.get(name)
-    if isinstance(value, str):
-        try:
-            value = float(value) if len(value) < 40 else None
-        except ValueError:
-            return None
-    if type(value) not in {int, float} or not abs(value) < 1e15:  # type: ignore[arg-type] # a number by now
-        return None
-    return float(value)  # type: ignore[arg-type] # as above
-
-
-def the_integer(data: Mapping[str, Any], name: str) -> int | None:
-    """A member as a whole number that fits 32 bits; None for anything else."""
-    value = the_number(data, name)
-    return int(value) if value is not None and value.is_integer() and abs(value) < 2**31 else None

@@ -24,8 +24,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import hub
-from connectors._formats.dahua import read_time, the_integer, the_text
+from connectors._formats.dahua import read_time
 from connectors._formats.json import parse_json, scan_json
+from connectors._formats.members import the_integer, the_text
 from connectors._formats.multipart import Part, split
 from connectors._formats.pictures import is_picture, take_pictures
 from connectors.dahua_cgi.events import outcomes

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from connectors._formats.dahua import ACTS, CARS, grid_box, the_integer, the_number, the_text
+from connectors._formats.dahua import ACTS, CARS, grid_box
+from connectors._formats.members import the_integer, the_number, the_text
 from connectors._formats.plates import read_plate, without_plate
 from connectors._formats.violations import position_code, under_law
 from hub import Event, Outcome
