@@ -1,342 +1,285 @@
 """Public warnings in the Common Alerting Protocol (OASIS CAP 1.1 and 1.2; 1.0 as far as it agrees).
 
-One payload is one `alert` document and gives one event; its info blocks (languages or parts) stay
-together in a list, and readers choose their language.
+Read are alert documents, several of them in one document (in SOAP, in any wrapper), EDXL
+distributions, feeds (Atom, RSS 0.9 to 2.0) and JSON: the mirror of an alert as NINA and MeteoAlarm
+write it, lists of those, and lists of links. One alert gives one event; its info blocks (languages
+or parts) stay together in a list, and readers choose their language.
 
 Traps handled:
 
 - The subject is the identifier alone. Updates and cancels name their predecessors by it, often with
   another sender string, in an empty or a misspelt element, or with blanks and commas inside.
-- `sent` is written with `-00:00`, `Z` or an offset. It may be weeks old in a feed that is an
-  archive, which is no fault of the clock.
+- `sent` is written with `-00:00`, `Z` or an offset, by JSON mirrors as `2026/8/22 下午 02:10`. It
+  may be weeks old in a feed that is an archive, which is no fault of the clock.
 - `expires` ends the message, not the danger: EXPIRED means that all blocks had run out on receipt.
 - Cancel withdraws (CANCELLED); an all clear is an Update with urgency Past and response AllClear in
   each block (ENDED).
-- Exercise, System, Test and Draft carry their own status, so they never reach live readers.
+- Exercise, System, Test and Draft carry their own status, so they never reach live readers. A drill
+  that says Actual stays LIVE, with the flag `drill_suspected` where its texts tell of one.
 - A missing mandatory element rejects the message; a bad date or number inside a block costs only
-  itself and leaves a flag.
+  itself and leaves a flag. In a feed or list, the neighbours still pass.
 - `contact`, `source` and `addresses` may name persons and are dropped; signatures are not judged,
   the raw topic keeps the signed bytes.
+- A feed holds an alert in its entry (as elements or as text), tells of it in the entry's own `cap:`
+  elements, or only links to it. Told entries of one identifier, one for each area and language, are
+  folded into one event with the flag `index_only`; whoever wants the whole fetches the link, which
+  has the same subject. A link alone is a `Nothing` that names it: a parser fetches nothing.
+- The same alert again in a document is a `Nothing`; another text under the same identifier is an
+  event of its own, with the flag `identifier_reused`.
+- A feed without entries is an all clear; a login page or an error document with status 200 is not.
 """
 
-import re
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Final
-from unicodedata import combining, normalize
 
-from connectors._formats.coordinates import read_degrees, read_position
-from connectors._formats.text import clean, snake
-from connectors._formats.times import Stamp, read_stamp
+from connectors._formats.cap_alert import ALERT_IDENTITY, read_alert, time_of
+from connectors._formats.edxl import read_distribution
+from connectors._formats.elements import as_elements
+from connectors._formats.json import parse_json
+from connectors._formats.spelt import as_iso
+from connectors._formats.text import clean
 from connectors._formats.xml import Node, parse_xml
-from hub.connector import (
-    Area,
-    Connector,
-    Event,
-    Lifecycle,
-    Nothing,
-    Options,
-    Outcome,
-    Payload,
-    Position,
-    Rejection,
-    Severity,
-    Status,
-)
+from hub.connector import Connector, Event, Nothing, Options, Outcome, Payload, Rejection
+from hub.errors import PayloadError
 
 __all__ = ["Options", "connector", "parse"]
 
-_MANDATORY: Final = ("identifier", "sender", "sent", "status", "msgType", "scope")
-_STATUS: Final[dict[str, Status]] = {
-    "actual": "LIVE",
-    "exercise": "EXERCISE",
-    "system": "SYSTEM",
-    "test": "TEST",
-    "draft": "TEST",
-}
-_LIFECYCLE: Final[dict[str, Lifecycle]] = {
-    "alert": "NEW",
-    "update": "UPDATED",
-    "cancel": "CANCELLED",
-    "ack": "UNKNOWN",
-    "error": "UNKNOWN",
-}
-_SEVERITY: Final[dict[str, Severity]] = {
-    "minor": "MINOR",
-    "moderate": "MODERATE",
-    "severe": "SEVERE",
-    "extreme": "EXTREME",
-}
-_GRAVITY: Final[tuple[Severity, ...]] = ("UNKNOWN", *_SEVERITY.values())
-_INFO_TEXTS: Final = {
-    "event": "event",
-    "urgency": "urgency",
-    "severity": "severity",
-    "certainty": "certainty",
-    "audience": "audience",
-    "sender_name": "senderName",
-    "headline": "headline",
-    "description": "description",
-    "instruction": "instruction",
-    "web": "web",
-}
-_INFO_TIMES: Final = {"effective_at": "effective", "onset_at": "onset", "expires_at": "expires"}
-_LEVEL_NAMES: Final = ("capdoruiro", "disasterlevel", "disasterrisklevel", "risklevel")
-_ARCHIVE_OK_S: Final = int(timedelta(days=31).total_seconds())
-_TRIPLE_END: Final = re.compile(r",\s*(\d{4}-\d\d-\d\dT[^\s,]+)(?:\s+|$)")
-_QUOTED: Final = re.compile(r'"([^"]*)"|(\S+)')
-_ILLEGAL: Final = re.compile(r"[\s,<&]")
+_BEFORE_TEXT: Final = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"
+_FEEDS: Final = {"feed": "entry", "rss": "channel/item", "channel": "item", "RDF": "item"}
+_PUBLISHED: Final = ("updated", "published", "pubDate", "date")
+_AS_TEXT: Final = ("content", "encoded", "description", "summary")
+_LISTS: Final = ("alerts", "warnings", "entry", "entries", "items", "data", "value")
+_TOLD: Final = ("event", "urgency", "severity", "certainty", "effective", "onset", "expires")
+_LINK_MAX: Final = 200
 
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
-    """The alert of a document; a rejection naming the element that is missing or unknown."""
-    alert = parse_xml(payload.body)
-    refused = _refused(alert)
-    if refused is not None:
-        yield refused
+    """An `alert` for each alert told; a rejection naming the element that is missing or unknown."""
+    if payload.body.lstrip(_BEFORE_TEXT)[:1] in {b"{", b"["}:
+        yield from _once(_of_json(parse_json(payload.body), payload, options))
         return
-    sent = read_stamp(
-        alert.value("sent"),
-        received_at=payload.received_at,
-        options=options,
-        replayed=True,
-        late_ok_s=_ARCHIVE_OK_S,
-    )
-    if sent.at is None:
-        what = f"{alert.value('sent')[:60]!r} is no time"
-        yield Rejection(code="bad-time", message=what, path="alert/sent")
+    root = parse_xml(payload.body)
+    if root.name == "alert":
+        yield read_alert(root, payload, options)
     else:
-        yield _event(alert, sent, payload, options)
+        yield from _once(_of_xml(root, payload, options))
 
 
-def _refused(alert: Node) -> Rejection | Nothing | None:
-    """Why the document gives no event; None when it does."""
-    if alert.name != "alert":
-        what = f"the root element is {alert.name!r}, expected a CAP `alert`"
-        fix = "fetch the alert documents a feed links to, one payload each"
-        return Rejection(code="not-cap", message=what, path=alert.name[:80], fix=fix)
-    for name in _MANDATORY:
-        if not alert.value(name):
-            what = f"mandatory element {name!r} is missing or empty"
-            return Rejection(code="missing-field", message=what, path=f"alert/{name}")
-    for name, known in (("status", _STATUS), ("msgType", _LIFECYCLE)):
-        word = alert.value(name)
-        if word.lower() not in known:
-            what = f"{word[:40]!r} is none of {', '.join(known)}"
-            return Rejection(code="unknown-value", message=what, path=f"alert/{name}")
-    if alert.value("msgType").lower() in {"ack", "error"}:
-        return Nothing(why=f"CAP {alert.value('msgType')}: protocol traffic, no alert")
-    return None
+def _once(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    """The outcomes without what repeats: feeds list an alert under each of its areas."""
+    told: dict[str, set[str]] = {}
+    for outcome in outcomes:
+        if not isinstance(outcome, Event):
+            yield outcome
+            continue
+        contents = told.setdefault(outcome.subject[0], set())
+        content = repr(outcome.body)
+        if content in contents:
+            yield Nothing(why="the same alert again in one document")
+        elif contents:
+            yield replace(outcome, quality_flags=(*outcome.quality_flags, "identifier_reused"))
+        else:
+            yield outcome
+        contents.add(content)
 
 
-def _event(alert: Node, sent: Stamp, payload: Payload, options: Options) -> Event:
-    identifier, kind = clean(alert.value("identifier")), alert.value("msgType").lower()
-    flags = list(sent.flags)
-    if _ILLEGAL.search(identifier):
-        flags.append("identifier_illegal")
-    infos = [_info(info, payload, options, flags) for info in alert.findall("info")]
-    areas = [area for info in infos for area in info["areas"]]
-    body = {
-        "identifier": identifier,
-        "sender": clean(alert.value("sender")),
-        "sent_at": sent.at,
-        "message_type": kind.upper(),
-        "scope": clean(alert.value("scope")),
-        "restriction": clean(alert.value("restriction")),
-        "note": clean(alert.value("note")),
-        "references": _references(alert, flags),
-        "incidents": [a or b for a, b in _QUOTED.findall(clean(alert.value("incidents")))],
-        "codes": _texts(alert, "code"),
-        "infos": infos,
-        "national_level": _national_level(infos),
-    }
-    category = next((snake(c) for info in infos for c in info["categories"]), "")
-    return Event(
-        noun="alert",
-        kind=f"alert.{category}" if category else "alert",
-        subject=(identifier,),
-        native_id=identifier,
-        version_at=sent.at,
-        observed_at=sent.at,
-        time_quality=sent.quality,
-        lifecycle=_lifecycle(kind, infos, payload.received_at),
-        status=_STATUS[alert.value("status").lower()],
-        severity=_gravest(infos),
-        position=_position(areas, flags),
-        areas_reported=_areas_reported(areas, options),
-        quality_flags=tuple(dict.fromkeys(flags)),
-        body=body,
+def _of_xml(root: Node, payload: Payload, options: Options) -> Iterator[Outcome]:
+    if root.name in _FEEDS:
+        yield from _of_feed(root, payload, options)
+        return
+    distributions = root.descendants("EDXLDistribution")
+    for distribution in distributions:
+        yield from read_distribution(distribution, payload, options)
+    feeds = [] if distributions else root.descendants("feed")
+    for feed in feeds:
+        yield from _of_feed(feed, payload, options)
+    alerts = [] if distributions or feeds else root.descendants("alert")
+    for place, alert in enumerate(alerts):
+        yield read_alert(alert, payload, options, path=f"{root.name}/alert[{place}]")
+    if not (distributions or feeds or alerts):
+        yield _not_cap(root.name)
+
+
+def _not_cap(name: str) -> Rejection:
+    page = name.lower() == "html"
+    what = "a web page" if page else f"the root is {name[:60]!r}"
+    return Rejection(
+        code="not-cap",
+        message=f"{what}, expected a CAP `alert`, a feed or a list of alerts",
+        path=name[:80],
+        fix="check the address and the login: an error page is no all clear"
+        if page
+        else "fetch the alerts or the feed itself",
     )
 
 
-def _info(info: Node, payload: Payload, options: Options, flags: list[str]) -> dict[str, Any]:
-    block: dict[str, Any] = {key: clean(info.value(name)) for key, name in _INFO_TEXTS.items()}
-    for key, name in _INFO_TIMES.items():
-        text = info.value(name)
-        stamp = read_stamp(text, received_at=payload.received_at, options=options)
-        block[key] = stamp.at
-        flags.extend([f"{name}_unreadable"] if text and stamp.at is None else [])
-    return block | {
-        "language": info.value("language", "en-US"),
-        "categories": _texts(info, "category"),
-        "response_types": _texts(info, "responseType"),
-        "event_codes": _named_values(info, "eventCode"),
-        "parameters": _named_values(info, "parameter"),
-        "areas": [_area(area, flags) for area in info.findall("area")],
-    }
+# Feeds
 
 
-def _area(area: Node, flags: list[str]) -> dict[str, Any]:
-    return {
-        "description": clean(area.value("areaDesc")),
-        "polygons": [" ".join(text.split()) for text in _texts(area, "polygon")],
-        "circles": [" ".join(text.split()) for text in _texts(area, "circle")],
-        "geocodes": _named_values(area, "geocode"),
-        "altitude_ft": _feet(area, "altitude", flags),
-        "ceiling_ft": _feet(area, "ceiling", flags),
-    }
+def _of_feed(feed: Node, payload: Payload, options: Options) -> Iterator[Outcome]:
+    entries = feed.findall(_FEEDS[feed.name])
+    if not entries:
+        yield Nothing(why="a feed without entries: all clear")
+    told: dict[str, list[tuple[Node, str]]] = {}
+    for place, entry in enumerate(entries):
+        path = f"{_FEEDS[feed.name]}[{place}]"
+        alerts = entry.descendants("alert")
+        if not alerts and _tells(entry):
+            told.setdefault(clean(entry.value("identifier")), []).append((entry, path))
+        elif not alerts and not _alert_text(entry):
+            yield _linked(_link(entry), path)
+        else:
+            for outcome in _held(entry, alerts, path, payload, options):
+                yield _published(outcome, entry, payload, options)
+    for group in told.values():
+        entry, path = group[0]
+        alert = as_elements("alert", _folded([each for each, _ in group]))
+        outcome = read_alert(alert, payload, options, path=path, index=True)
+        if isinstance(outcome, Event):
+            flags = ("index_only", *([] if outcome.body["sender"] else ["sender_missing"]))
+            outcome = replace(outcome, quality_flags=(*outcome.quality_flags, *flags))
+        yield _published(outcome, entry, payload, options)
 
 
-def _feet(area: Node, name: str, flags: list[str]) -> float | None:
-    text = area.value(name)
-    try:
-        feet = float(text) if text else None
-    except ValueError:
-        feet = float("nan")
-    if feet is None or abs(feet) < 1e6:
-        return feet
-    flags.append(f"{name}_invalid")
-    return None
+def _held(
+    entry: Node, alerts: list[Node], path: str, payload: Payload, options: Options
+) -> Iterator[Outcome]:
+    """The alerts that stand in an entry, as elements or as a text."""
+    if not alerts:
+        try:
+            root = parse_xml(_alert_text(entry).encode())
+        except PayloadError as error:
+            yield Rejection(code=error.code, message=error.what, path=path, fix=error.fix)
+            return
+        alerts = root.descendants("alert")
+        if not alerts:
+            yield _linked(_link(entry), path)
+    for alert in alerts:
+        yield read_alert(alert, payload, options, path=f"{path}/alert")
 
 
-def _texts(node: Node, name: str) -> list[str]:
-    return [text for child in node.findall(name) if (text := clean(child.text))]
-
-
-def _named_values(node: Node, name: str) -> list[dict[str, str]]:
-    """`valueName` and `value`; CAP 1.0 wrote `name=value` as one text."""
-    pairs = []
-    for child in node.findall(name):
-        key, value = child.value("valueName"), child.value("value")
-        if not (key or value):
-            key, _, value = child.text.partition("=")
-        if key or value:
-            pairs.append({"name": clean(key), "value": clean(value)})
-    return pairs
-
-
-def _references(alert: Node, flags: list[str]) -> list[dict[str, Any]]:
-    """Triples `sender,identifier,sent` parted by blanks; an identifier may hold both separators.
-
-    Each triple ends with a time, so times part them; what follows the last one is read word by
-    word. `subject` becomes the referenced message's subject id in the hub.
-    """
-    text = " ".join(_texts(alert, "references"))
-    if not text and (text := " ".join(_texts(alert, "reference"))):
-        flags.append("references_misspelt")
-    *triples, rest = _TRIPLE_END.split(text)
-    found = [
-        (*_sender_and_identifier(named), sent)
-        for named, sent in zip(triples[::2], triples[1::2], strict=True)
-    ]
-    if rest.strip():
-        flags.append("references_incomplete")
-        found += [(*_sender_and_identifier(word.strip(",")), "") for word in rest.split()]
-    return [
-        {"sender": sender, "identifier": name, "sent": sent, "subject": (name,)}
-        for sender, name, sent in found
-        if name
-    ]
-
-
-def _sender_and_identifier(text: str) -> tuple[str, str]:
-    sender, comma, identifier = text.partition(",")
-    return (sender.strip(), identifier.strip()) if comma else ("", sender.strip())
-
-
-def _lifecycle(kind: str, infos: list[dict[str, Any]], received_at: datetime) -> Lifecycle:
-    if kind == "cancel" or not infos:
-        return _LIFECYCLE[kind]
-    if all(i["urgency"] == "Past" and "AllClear" in i["response_types"] for i in infos):
-        return "ENDED"
-    if all(i["expires_at"] is not None and i["expires_at"] < received_at for i in infos):
-        return "EXPIRED"
-    return _LIFECYCLE[kind]
-
-
-def _gravest(infos: list[dict[str, Any]]) -> Severity:
-    found = (_SEVERITY.get(info["severity"].lower(), "UNKNOWN") for info in infos)
-    return max(found, key=_GRAVITY.index, default="UNKNOWN")
-
-
-def _national_level(infos: list[dict[str, Any]]) -> str:
-    """The disaster risk level (Decision 18/2021/QD-TTg) from the profile's parameters, as given."""
-    for info in infos:
-        for parameter in info["parameters"]:
-            if any(name in _folded(parameter["name"]) for name in _LEVEL_NAMES):
-                return str(parameter["value"])
+def _alert_text(entry: Node) -> str:
+    for name in _AS_TEXT:
+        text = entry.value(name)
+        if text.startswith("<") and "alert" in text and "identifier" in text:
+            return text
     return ""
 
 
-def _folded(text: str) -> str:
-    """Letters only, without Vietnamese marks: `Cấp độ rủi ro` as `capdoruiro`."""
-    letters = normalize("NFD", text.lower().replace("đ", "d"))
-    return "".join(c for c in letters if c.isalnum() and not combining(c))
+def _published(outcome: Outcome, entry: Node, payload: Payload, options: Options) -> Outcome:
+    if not isinstance(outcome, Event):
+        return outcome
+    text = next((text for name in _PUBLISHED if (text := entry.value(name))), "")
+    return replace(outcome, published_at=time_of(as_iso(text, "dmy"), payload, options))
 
 
-def _position(areas: list[dict[str, Any]], flags: list[str]) -> Position | None:
-    """The centre of the only circle; polygons and codes place an alert, but at no point."""
-    for outline in (polygon for area in areas for polygon in area["polygons"]):
-        lat, _, lon = outline.partition(" ")[0].partition(",")
-        if read_degrees(lat, lon)[1] == "axes_swapped_suspect":
-            flags.append("axes_swapped_suspect")
-    circles = {circle for area in areas for circle in area["circles"]}
-    if len(circles) != 1:
-        return None
-    centre, _, radius = circles.pop().partition(" ")
-    lat, _, lon = centre.partition(",")
-    try:
-        accuracy_m = float(radius) * 1000.0
-    except ValueError:
-        accuracy_m = -1.0
-    if not 0.0 <= accuracy_m < 2e7:
-        flags.append("circle_invalid")
-        return None
-    position, more = read_position(lat, lon, accuracy_m=accuracy_m)
-    flags.extend(more)
-    return position
+def _link(entry: Node) -> str:
+    """Where the alert is to be had: a link of its media type, else any link, else the id."""
+    links = entry.findall("link") + entry.findall("enclosure")
+    links.sort(key=lambda link: "cap" not in link.attr("type"))
+    found = [link.attr("href") or link.attr("url") or link.text for link in links]
+    return next((link for link in found if link), entry.value("guid") or entry.value("id"))
 
 
-def _areas_reported(areas: list[dict[str, Any]], options: Options) -> tuple[Area, ...]:
-    """The areas of all blocks, each once: its codes, or its description where it has none."""
-    found: dict[tuple[str, str], Area] = {}
-    for area in areas:
-        name = " ".join(area["description"].split())
-        for code in area["geocodes"]:
-            scheme = code["name"] or options.area_scheme
-            key = (scheme, code["value"])
-            found.setdefault(key, Area(scheme=scheme, code=code["value"], name=name))
-        if not area["geocodes"] and name:
-            found.setdefault(("", name), Area(scheme="", code="", name=name))
-    return tuple(found.values())
+def _linked(link: str, path: str) -> Outcome:
+    if link:
+        return Nothing(why=f"a link to an alert, not the alert: {clean(link)[:_LINK_MAX]}")
+    return Rejection(
+        code="entry-empty",
+        message="neither an alert nor a link to one",
+        path=path,
+        fix="let the feed hold its alerts, or link to them",
+    )
+
+
+def _tells(entry: Node) -> bool:
+    """Whether an entry tells enough of its alert to stand for it."""
+    kind = entry.value("msgType") or entry.value("message_type")
+    return bool(kind) and all(entry.value(name) for name in ("identifier", "sent", "status"))
+
+
+def _folded(entries: list[Node]) -> dict[str, Any]:
+    """Entries that tell of one alert, as one: an info block for each language and time."""
+    first = entries[0]
+    names = ("identifier", "sender", "sent", "status", "scope", "references", "note")
+    alert: dict[str, Any] = {name: first.value(name) for name in names}
+    alert["msgType"] = first.value("msgType") or first.value("message_type")
+    infos: dict[tuple[str, ...], dict[str, Any]] = {}
+    for entry in entries:
+        language = next((text for n in entry.findall("link") if (text := n.attr("hreflang"))), "")
+        told = {"language": language} | {name: entry.value(name) for name in _TOLD}
+        info = infos.setdefault(tuple(told.values()), told | {"web": _link(entry), "area": []})
+        if "category" not in info:
+            info["category"] = [each.text for each in entry.findall("category") if each.text]
+        info["area"].append(_area(entry))
+    alert["info"] = list(infos.values())
+    return alert
+
+
+def _area(entry: Node) -> dict[str, Any]:
+    """The area of an entry; its geocodes are one element each, or pairs in a single one."""
+    codes = []
+    for geocode in entry.findall("geocode"):
+        names, values = geocode.findall("valueName"), geocode.findall("value")
+        for name, value in zip(names, values, strict=False):
+            several = value.text.split() if len(names) > 1 else [value.text]
+            codes += [{"valueName": name.text, "value": code} for code in several]
+    area: dict[str, Any] = {"areaDesc": entry.value("areaDesc"), "geocode": codes}
+    for shape in ("polygon", "circle"):
+        area[shape] = [node.text for node in entry.findall(shape) if node.text]
+    return area
+
+
+# JSON
+
+
+def _of_json(value: Any, payload: Payload, options: Options) -> Iterator[Outcome]:
+    if isinstance(value, dict) and not _is_alert(value):
+        name = next((name for name in _LISTS if isinstance(value.get(name), list)), "")
+        if not name:
+            yield _not_cap(next(iter(value), "an empty object"))
+            return
+        items, prefix = value[name], name
+    else:
+        items, prefix = value if isinstance(value, list) else [value], ""
+    if not items:
+        yield Nothing(why="a list without alerts: all clear")
+    for place, item in enumerate(items):
+        path = f"{prefix}[{place}]" if isinstance(value, list) or prefix else "alert"
+        if isinstance(item, dict) and _is_alert(item):
+            alert = as_elements("alert", item.get("alert", item))
+            yield read_alert(alert, payload, options, path=path)
+        elif isinstance(item, dict):
+            yield _linked(_link_of(item), path)
+        else:
+            what = f"expected an object, found {type(item).__name__}"
+            yield Rejection(code="wrong-type", message=what, path=path)
+
+
+def _is_alert(item: dict[str, Any]) -> bool:
+    """Whether it is an alert, bare or under `alert`, however much of it is missing."""
+    alert = item.get("alert", item)
+    return isinstance(alert, dict) and ("identifier" in alert or "msgType" in alert)
+
+
+def _link_of(item: dict[str, Any]) -> str:
+    for name in ("link", "url", "href", "@href", "id"):
+        value = item.get(name)
+        if isinstance(value, list):
+            value = next(iter(value), None)
+        if isinstance(value, dict):
+            value = value.get("@href") or value.get("href")
+        if isinstance(value, str) and value:
+            return value
+    return ""
 
 
 connector = Connector(
     name="cap",
-    title="Public warnings, OASIS CAP 1.1 and 1.2 (1.0 as far as it agrees); one alert a payload",
+    title="Public warnings, OASIS CAP 1.1 and 1.2: alerts, feeds, JSON mirrors, EDXL",
     parse=parse,
     emits=("alert",),
-    identity={
-        "alert": (
-            "body.identifier",
-            "body.sender",
-            "body.sent_at",
-            "body.message_type",
-            "body.scope",
-            "body.note",
-            "body.references",
-            "body.infos",
-        )
-    },
+    identity={"alert": ALERT_IDENTITY},
     lane="urgent",
 )

@@ -99,7 +99,9 @@ def test_protocol_traffic_is_no_alert(word):
     assert isinstance(outcomes(alert(msgType=word))[0], Nothing)
 
 
-@pytest.mark.parametrize("body", ["<feed/>", "<html><body/></html>"])
+@pytest.mark.parametrize(
+    "body", ["<services/>", "<html><body/></html>", "{}", '{"error": "no key"}']
+)
 def test_another_document_is_refused_as_such(body):
     assert outcomes(body)[0].code == "not-cap"
 
@@ -382,7 +384,7 @@ def test_a_value_of_any_kind_anywhere_costs_at_most_its_alert(data):
     "body",
     [
         b"",
-        b"{}",
+        b"{",
         b"<alert>" * 100_000,
         b"<alert>" * 65,
         b"ab" * 500_000,
