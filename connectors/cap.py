@@ -135,7 +135,7 @@ def _of_feed(feed: Node, payload: Payload, options: Options) -> Iterator[Outcome
     for group in told.values():
         entry, path = group[0]
         alert = as_elements("alert", _folded([each for each, _ in group]))
-        outcome = read_alert(alert, payload, options, path=path, index=True)
+        outcome = read_alert(alert, payload, options, path=path, partial=True)
         if isinstance(outcome, Event):
             flags = ("index_only", *([] if outcome.body["sender"] else ["sender_missing"]))
             outcome = replace(outcome, quality_flags=(*outcome.quality_flags, *flags))

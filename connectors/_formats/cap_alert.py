@@ -42,7 +42,7 @@ ALERT_IDENTITY: Final = (
 """What tells two messages apart; frozen, as every connector's `identity`."""
 
 _MANDATORY: Final = ("identifier", "sender", "sent", "status", "msgType", "scope")
-_IN_AN_INDEX: Final = ("identifier", "sent", "status", "msgType")
+_AT_LEAST: Final = ("identifier", "sent", "status", "msgType")
 ALERT_STATUS: Final[dict[str, Status]] = {
     "actual": "LIVE",
     "exercise": "EXERCISE",
@@ -91,15 +91,15 @@ _DRILL: Final = re.compile(
 
 
 def read_alert(
-    alert: Node, payload: Payload, options: Options, *, path: str = "", index: bool = False
+    alert: Node, payload: Payload, options: Options, *, path: str = "", partial: bool = False
 ) -> Event | Rejection | Nothing:
     """The event of an `alert` element, or why there is none.
 
-    `path` is where the alert stands, for rejections; `index` takes an entry of a feed that tells of
-    an alert and leaves out some of what an alert must have.
+    `path` is where the alert stands, for rejections; `partial` takes one without sender and scope,
+    as indexes and JSON lists tell of alerts.
     """
     where = path or alert.path
-    refused = _refused(alert, where, _IN_AN_INDEX if index else _MANDATORY)
+    refused = _refused(alert, where, _AT_LEAST if partial else _MANDATORY)
     if refused is not None:
         return refused
     sent = read_stamp(
