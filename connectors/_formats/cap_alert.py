@@ -42,7 +42,7 @@ ALERT_IDENTITY: Final = (
 """What tells two messages apart; frozen, as every connector's `identity`."""
 
 _MANDATORY: Final = ("identifier", "sender", "sent", "status", "msgType", "scope")
-_AT_LEAST: Final = ("identifier", "sent", "status", "msgType")
+_AT_LEAST: Final = ("identifier", "status", "msgType")
 ALERT_STATUS: Final[dict[str, Status]] = {
     "actual": "LIVE",
     "exercise": "EXERCISE",
@@ -95,8 +95,8 @@ def read_alert(
 ) -> Event | Rejection | Nothing:
     """The event of an `alert` element, or why there is none.
 
-    `path` is where the alert stands, for rejections; `partial` takes one without sender and scope,
-    as indexes and JSON lists tell of alerts.
+    `path` is where the alert stands, for rejections; `partial` takes one without sender and scope
+    and with any time, as indexes and JSON lists tell of alerts that their id alone identifies.
     """
     where = path or alert.path
     refused = _refused(alert, where, _AT_LEAST if partial else _MANDATORY)
@@ -109,7 +109,7 @@ def read_alert(
         replayed=True,
         late_ok_s=_ARCHIVE_OK_S,
     )
-    if sent.at is None:
+    if sent.at is None and not partial:
         what = f"{alert.value('sent')[:60]!r} is no time"
         return Rejection(code="bad-time", message=what, path=f"{where}/sent")
     return _event(alert, sent, payload, options)
