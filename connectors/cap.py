@@ -61,7 +61,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         return
     root = parse_xml(payload.body)
     if root.name == "alert":
-        yield read_alert(root, payload, options)
+        yield read_alert(root, payload, options, path="alert")
     else:
         yield from _once(_of_xml(root, payload, options))
 

@@ -91,15 +91,14 @@ _DRILL: Final = re.compile(
 
 
 def read_alert(
-    alert: Node, payload: Payload, options: Options, *, path: str = "", partial: bool = False
+    alert: Node, payload: Payload, options: Options, *, path: str, partial: bool = False
 ) -> Event | Rejection | Nothing:
     """The event of an `alert` element, or why there is none.
 
     `path` is where the alert stands, for rejections; `partial` takes one without sender and scope
     and with any time, as indexes and JSON lists tell of alerts that their id alone identifies.
     """
-    where = path or alert.path
-    refused = _refused(alert, where, _AT_LEAST if partial else _MANDATORY)
+    refused = _refused(alert, path, _AT_LEAST if partial else _MANDATORY)
     if refused is not None:
         return refused
     sent = read_stamp(
@@ -111,7 +110,7 @@ def read_alert(
     )
     if sent.at is None and not partial:
         what = f"{alert.value('sent')[:60]!r} is no time"
-        return Rejection(code="bad-time", message=what, path=f"{where}/sent")
+        return Rejection(code="bad-time", message=what, path=f"{path}/sent")
     return _event(alert, sent, payload, options)
 
 

@@ -18,6 +18,8 @@ _LENGTH_MAX: Final = 200_000
 
 def html_text(html: str) -> str:
     """`<p>Road open.</p><p>Snow &amp; ice</p>` as two lines; a text without tags as it is."""
+    if "<" not in html and "&" not in html and "\n" not in html:
+        return clean(_BLANKS.sub(" ", html[:_LENGTH_MAX]))
     html = html[:_LENGTH_MAX]
     if "<" in html:
         html = _TAG.sub(" ", _BREAK.sub("\n", _shown(html)))
