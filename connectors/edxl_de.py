@@ -7,7 +7,8 @@ Traps handled:
 
 - The envelope's type and status and the alert's are independent. An alert counts as live only where
   both say Actual: a Test around it makes it a test, and so does its own. A status nobody defined is
-  UNKNOWN, which is never live.
+  UNKNOWN, which is never live. What only its envelope makes a test has a subject of its own, so
+  that a rehearsed cancel withdraws no real alert, and the real one is no repeat of its rehearsal.
 - A Cancel withdraws what it holds (CANCELLED, flag `cancelled_by_envelope`), whatever the alerts'
   own type. One without content withdraws a distribution by its id, which no event carries: it is
   refused, so that people look.

@@ -40,19 +40,32 @@ def read_distribution(root: Node, payload: Payload, options: Options) -> Iterato
         for outcome in _contents(node, f"{root.name}/contentObject[{place}]", payload, options):
             if isinstance(outcome, Event):
                 yield replace(
-                    outcome,
+                    outcome if status == "LIVE" else _not_live(outcome, status),
                     published_at=published_at,
                     lifecycle="CANCELLED" if cancels else outcome.lifecycle,
-                    status=outcome.status if status == "LIVE" else _graver(outcome.status, status),
                     quality_flags=tuple(dict.fromkeys((*outcome.quality_flags, *flags))),
                 )
             else:
                 yield outcome
 
 
-def _graver(own: Status, envelope: Status) -> Status:
-    """A test within an exercise stays what it says; what says it is real is not."""
-    return envelope if own == "LIVE" else own
+def _not_live(event: Event, status: Status) -> Event:
+    """An alert that only its envelope makes a test: apart from the real one, which may still come.
+
+    With the subjects of the real chain, a cancel that was a test would withdraw the alert itself.
+    """
+    if event.status != "LIVE":
+        return event
+    references = [
+        reference | {"subject": (*reference["subject"], status)}
+        for reference in event.body["references"]
+    ]
+    return replace(
+        event,
+        status=status,
+        subject=(*event.subject, status),
+        body={**event.body, "references": references},
+    )
 
 
 def _status(root: Node) -> tuple[Status, list[str]]:

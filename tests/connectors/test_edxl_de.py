@@ -83,6 +83,16 @@ def test_an_alert_is_live_only_where_envelope_and_alert_say_so(envelope, own, ex
     assert event_of(alert(own), distributionStatus=envelope).status == expected
 
 
+def test_a_rehearsal_shares_no_subject_with_the_real_alert_and_its_chain():
+    chain = "<references>s,A-0,2026-11-20T08:00:00+07:00</references></alert>"
+    cancel = ALERT.format("Actual", "Cancel").replace("</alert>", chain)
+    real = event_of(embedded(cancel))
+    rehearsed = event_of(embedded(cancel), distributionStatus="Exercise")
+    assert (real.subject, rehearsed.subject) == (("A-1",), ("A-1", "EXERCISE"))
+    told = [event.body["references"][0]["subject"] for event in (real, rehearsed)]
+    assert told == [("A-0",), ("A-0", "EXERCISE")]
+
+
 @pytest.mark.parametrize("kind", ["Report", "Update", "Request", "Response", "Dispatch"])
 @pytest.mark.parametrize(("own", "expected"), [("Alert", "NEW"), ("Cancel", "CANCELLED")])
 def test_the_type_of_the_envelope_says_nothing_of_its_alerts(kind, own, expected):
