@@ -8,6 +8,7 @@ Traps handled:
 - Ids are texts in XML and numbers or `14-01100669` in JSON; all become texts. The specification's
   own JSON is none (`"service_code":006`); such codes are read, flag `json_repaired`.
 - A request just posted has a token and no id yet. It is a `Nothing`: it is told again with its id.
+  So is the answer to a post or a token, which has an id and nothing else of the request.
 - A list may be complete and still miss changes, as servers filter by the time of the request. So
   every row is yielded, and the hub compares.
 - Times: an empty update, an update before its request, a local time labelled UTC, which lies in the
@@ -171,6 +172,8 @@ def _outcome(
 ) -> Outcome:
     try:
         id_ = _text(row, "service_request_id")
+        if id_ and "status" not in row and "requested_datetime" not in row:
+            return Nothing(why="an answer to a post or a token: the request is told by the list")
         if id_:
             return _event(row, id_, payload, options, list(flags))
     except PayloadError as error:

@@ -57,6 +57,13 @@ def _outcome(value: Any, path: str, payload: Payload, options: Options) -> Outco
     if not isinstance(value, dict):
         what = f"expected an entity, found {type(value).__name__}"
         return Rejection(code="wrong-type", message=what, path=path)
+    if "contextResponses" in value:
+        return Rejection(
+            code="ngsi-v1",
+            message="a notification of NGSI v1, which names attributes in lists",
+            path=f"{path}/contextResponses".lstrip("/"),
+            fix="set attrsFormat of the subscription to normalized or keyValues",
+        )
     entity = Entity(value)
     for name, told in (("id", entity.id), ("type", entity.type)):
         if not told:

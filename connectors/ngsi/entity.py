@@ -24,7 +24,7 @@ def local_name(name: str) -> str:
 def entities_in(document: Any) -> Iterator[tuple[str, Any]]:
     """Every entity of a notification or an answer, or the only one, and where it stands."""
     path = ""
-    if isinstance(document, dict) and "data" in document and "subscriptionId" in document:
+    if _is_notification(document):
         document, path = document["data"], "data"
     if isinstance(document, dict) and isinstance(document.get("features"), list):
         document, path = document["features"], f"{path}/features".lstrip("/")
@@ -33,6 +33,15 @@ def entities_in(document: Any) -> Iterator[tuple[str, Any]]:
         return
     for place, entity in enumerate(document):
         yield f"{path}[{place}]", entity
+
+
+def _is_notification(document: Any) -> bool:
+    """Whether `data` holds entities; a bare entity may have an attribute of that name."""
+    return (
+        isinstance(document, dict)
+        and isinstance(document.get("data"), list | dict)
+        and ("subscriptionId" in document or "type" not in document)
+    )
 
 
 class Entity:

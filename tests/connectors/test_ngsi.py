@@ -160,6 +160,16 @@ def test_one_bad_entity_does_not_lose_its_neighbours():
     assert [each.path for each in found[1:3]] == ["data[1]/id", "data[2]"]
 
 
+def test_a_notification_of_the_first_version_says_what_to_subscribe_to():
+    (refused,) = outcomes({"subscriptionId": "s", "contextResponses": [{"contextElement": {}}]})
+    assert (refused.code, "attrsFormat" in refused.fix) == ("ngsi-v1", True)
+
+
+def test_an_attribute_named_data_makes_no_notification():
+    assert event_of(FLOW, data=[1]).noun == "measurement"
+    assert [event.native_id for event in outcomes({"data": [FLOW]})] == ["F-1"]
+
+
 def test_a_partial_notification_leaves_the_rest_null():
     event = event_of({"id": "F-1", "type": "TrafficFlowObserved", "intensity": 9})
     assert (event.body["vehicle_count"], event.body["speed_kmh"]) == (9, None)

@@ -111,6 +111,13 @@ def test_a_token_or_a_row_without_id_waits_for_its_id(row):
 
 
 @pytest.mark.parametrize(
+    "row", [{"service_request_id": 7, "token": "9f1c"}, {"service_request_id": 7, "account_id": 1}]
+)
+def test_an_answer_to_a_post_is_no_request(row):
+    assert "answer to a post" in outcomes([row])[0].why
+
+
+@pytest.mark.parametrize(
     ("row", "parent"),
     [
         ({"status_notes": "Duplicate request."}, "7"),
