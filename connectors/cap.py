@@ -68,20 +68,23 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
 
 def _once(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
     """The outcomes without what repeats: feeds list an alert under each of its areas."""
-    told: dict[str, set[str]] = {}
+    told: set[tuple[str, str, str]] = set()
+    contents: dict[str, str] = {}
     for outcome in outcomes:
         if not isinstance(outcome, Event):
             yield outcome
             continue
-        contents = told.setdefault(outcome.subject[0], set())
         content = repr(outcome.body)
-        if content in contents:
+        # An envelope may withdraw an alert, or make it a test, without a change of its content.
+        telling = (outcome.lifecycle, outcome.status, content)
+        if telling in told:
             yield Nothing(why="the same alert again in one document")
-        elif contents:
-            yield replace(outcome, quality_flags=(*outcome.quality_flags, "identifier_reused"))
-        else:
+            continue
+        told.add(telling)
+        if contents.setdefault(outcome.subject[0], content) == content:
             yield outcome
-        contents.add(content)
+        else:
+            yield replace(outcome, quality_flags=(*outcome.quality_flags, "identifier_reused"))
 
 
 def _of_xml(root: Node, payload: Payload, options: Options) -> Iterator[Outcome]:

@@ -96,11 +96,8 @@ def _whole(reading: Reading, name: str, most: int) -> int | None:
 
 
 def _speed(reading: Reading) -> float | None:
-    speed, unit = (
-        _number(reading, "averageVehicleSpeed"),
-        reading.entity.unit("averageVehicleSpeed"),
-    )
-    factor = _TO_KMH.get(unit.upper())
+    speed = _number(reading, "averageVehicleSpeed")
+    factor = _TO_KMH.get(reading.entity.unit("averageVehicleSpeed").upper())
     if speed is None or (factor is not None and speed * factor <= 400.0):
         return None if speed is None or factor is None else speed * factor
     reading.flags.append("unit_unknown" if factor is None else "average_vehicle_speed_invalid")
@@ -179,7 +176,9 @@ def read_situation(reading: Reading) -> Event:
     """An accident or works on a road."""
     entity, flags = reading.entity, reading.flags
     begins, ends = reading.at(*_BEGINS), reading.at(*_ENDS)
-    stamp = reading.latest([*reading.changes(), entity.text(*_ISSUED), entity.text(*_BEGINS)])
+    changes = [text for text in (*reading.changes(), entity.text(*_ISSUED)) if text]
+    # Works may begin next week: that is no version of what is told today.
+    stamp = reading.latest(changes or [entity.text(*_BEGINS)])
     geometry = entity.geometry("location")
     points, more = points_of(geometry)
     flags.extend(more)

@@ -195,6 +195,18 @@ def test_the_same_alert_again_is_nothing_and_other_content_is_kept_and_flagged()
     assert (other.subject, other.quality_flags) == (first.subject, ("identifier_reused",))
 
 
+def test_an_envelope_that_withdraws_an_alert_of_the_same_document_is_no_repeat():
+    content = f"<xmlContent><embeddedXMLContent>{alert()}</embeddedXMLContent></xmlContent>"
+    first, second = (
+        f"<EDXLDistribution><distributionType>{kind}</distributionType>"
+        f"<contentObject>{content}</contentObject></EDXLDistribution>"
+        for kind in ("Report", "Cancel")
+    )
+    found = outcomes(f"<list>{first}{second}{second}</list>")
+    assert [getattr(each, "lifecycle", "") for each in found] == ["NEW", "CANCELLED", ""]
+    assert "identifier_reused" not in found[1].quality_flags
+
+
 def test_alerts_in_any_wrapper_are_found():
     soap = f"<s:Envelope xmlns:s='urn:s'><s:Body>{alert()}{alert(scope='')}</s:Body></s:Envelope>"
     event, refused = outcomes(soap)

@@ -302,6 +302,14 @@ def test_an_update_an_end_and_a_delete_have_one_subject():
     assert connector.identity["alert"] == ("body.sent_at", "body.infos")
 
 
+def test_works_that_begin_next_week_are_told_today():
+    works = {"id": "W-1", "type": "CityWork", "dateModified": "2026-11-20T01:10:00Z"}
+    event = event_of(works, startDate="2026-11-27T00:00:00Z", endDate="2026-12-27T00:00:00Z")
+    assert datetime(2026, 11, 20, 1, 10, tzinfo=UTC) == event.observed_at
+    assert datetime(2026, 11, 27, tzinfo=UTC) == event.body["valid_from"]
+    assert (event.time_quality, event.lifecycle) == ("DEVICE", "UNKNOWN")
+
+
 @pytest.mark.parametrize(
     ("word", "severity"),
     [
