@@ -7,7 +7,7 @@ Traps handled:
 
 - Two layouts of dates and two zones in one record: `pubDate` (`18/02/2018 12:11:00 AM`) is UTC,
   although it does not say so, and orders versions; `UPDATED` (`18 Feb 2018 11:11`) is the time of
-  Sydney, the default of `zone`, and is taken where there is no other. Both are ASSUMED_ZONE.
+  Sydney, the default of `zone`, and is taken where there is no other.
 - An empty collection is an all clear. Nothing else ends an incident but its absence from the feed,
   so no lifecycle is claimed, whatever the status says.
 - Geometry is a point, or a collection of a point and collections of outlines.
@@ -97,7 +97,7 @@ def _event(feature: Any, path: tuple[str | int, ...], payload: Payload, options:
         native_id=texts["guid"],
         version_at=stamp.at,
         observed_at=stamp.at,
-        time_quality="ASSUMED_ZONE" if stamp.quality == "DEVICE" else stamp.quality,
+        time_quality=stamp.quality,
         severity=_SEVERITY.get(level.lower(), "UNKNOWN"),
         position=position_of(geometry) if points else None,
         areas_reported=(Area(scheme="", code="", name=council),) if council else (),

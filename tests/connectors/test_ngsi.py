@@ -1,3 +1,4 @@
+# more than 400 lines: every shape of one format, in one place
 """NGSI: one entity in its shapes, what a type becomes, partial and repeated notifications."""
 
 import json

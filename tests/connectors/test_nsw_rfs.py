@@ -67,7 +67,7 @@ def test_pub_date_is_utc_and_updated_is_local_time_of_the_same_moment():
     by_update = event_of(pubDate="", description="UPDATED: 18 Feb 2018 11:11")
     assert datetime(2018, 2, 18, 0, 11, tzinfo=UTC) == by_publication.observed_at
     assert by_publication.observed_at == by_update.observed_at
-    assert {by_publication.time_quality, by_update.time_quality} == {"ASSUMED_ZONE"}
+    assert (by_publication.time_quality, by_update.time_quality) == ("DEVICE", "ASSUMED_ZONE")
 
 
 def test_an_unreadable_pub_date_leaves_the_update():
