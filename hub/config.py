@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretBytes, ValidationError,
 
 import schemas
 from hub.errors import ConfigError
+from hub.transports import KINDS, HttpPush, Transport
 
 __all__ = [
     "TEST_ID_KEY",
@@ -26,7 +27,6 @@ __all__ = [
     "KafkaConfig",
     "Limits",
     "SourceConfig",
-    "TransportConfig",
     "load",
 ]
 
@@ -63,21 +63,11 @@ class Limits(_Model):
     burst: int = Field(default=2_000, ge=1, description="Payloads at once")
 
 
-class TransportConfig(_Model):
-    """How payloads arrive."""
-
-    kind: Literal["http_push", "drop_folder"] = "http_push"
-    folder: Path | None = Field(default=None, description="Watched folder of a drop_folder source")
-    settle_s: float = Field(
-        default=1.0, ge=0, description="Seconds a file must not change before it is taken"
-    )
-
-
 class SourceConfig(_Model):
     """One feed of one owner; not one camera."""
 
     connector: Name
-    transport: TransportConfig = TransportConfig()
+    transport: Transport = HttpPush()
     auth: Auth = Auth()
     lane: Literal["bulk", "urgent"] | None = Field(
         default=None, description="Lane of its payloads; the connector's own when not given"
@@ -323,9 +313,16 @@ def _from_environment(values: dict[str, Any], environment: Mapping[str, str]) ->
 def _explained(error: ValidationError, *, where: str) -> ConfigError:
     """The first fault of a validation, by key and expected value; never the value itself."""
     first = error.errors(include_input=False, include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
+    key = ".".join(_keys(first["loc"]))
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         return ConfigError(f"unknown key{more}", where=f"{where}: {key}", fix="remove or rename it")
     text = re.sub(r"^Value error, ", "", first["msg"])
     return ConfigError(f"{text}{more}", where=f"{where}: {key}", fix="correct this value")
+
+
+def _keys(place: tuple[str | int, ...]) -> list[str]:
+    """The keys as the file has them: without a transport's kind, which stands for its model."""
+    keys = [str(part) for part in place]
+    tagged = len(keys) > 3 and keys[0] == "source" and keys[2] == "transport" and keys[3] in KINDS
+    return [*keys[:3], *keys[4:]] if tagged else keys

@@ -2,8 +2,8 @@
 
 A stage makes one `StageMetrics` and counts a whole batch with one call. A label combination is
 looked up once and kept, so that a count costs a dictionary access and an addition. No label ever
-holds a camera, a plate, a shard or an event id; `source_id` is on counters (and on the one gauge
-that is about sources), never on histograms.
+holds a camera, a plate, a shard or an event id; `source_id` is on counters (and on the gauges that
+are about sources), never on histograms.
 """
 
 from collections.abc import Callable
@@ -91,6 +91,18 @@ _SOURCE_LAST_PAYLOAD = Gauge(
     ("source_id",),
     registry=_REGISTRY,
 )
+_SOURCE_UP = Gauge(
+    "hub_source_up",
+    "Whether a source that the hub goes to works (1) or not (0)",
+    ("source_id",),
+    registry=_REGISTRY,
+)
+_SOURCE_SINCE = Gauge(
+    "hub_source_state_since_timestamp_seconds",
+    "Since when it has been so (seconds since 1970)",
+    ("source_id",),
+    registry=_REGISTRY,
+)
 _INGEST_LOG_BYTES = Gauge(
     "hub_ingest_log_bytes", "Bytes in the local log of ingest", ("lane",), registry=_REGISTRY
 )
@@ -147,6 +159,17 @@ class StageMetrics:
     def source_heard(self, source_id: str, at: float) -> None:
         """A payload of this source arrived at that time (seconds since 1970)."""
         _child(_SOURCE_LAST_PAYLOAD, source_id).set(at)
+
+    def source_state(self, source_id: str, *, up: bool, since: float) -> None:
+        """Whether a source works that the hub goes to, and since when (seconds since 1970)."""
+        _child(_SOURCE_UP, source_id).set(float(up))
+        _child(_SOURCE_SINCE, source_id).set(since)
+
+    def source_gone(self, source_id: str) -> None:
+        """The hub no longer goes to this source: it is neither up nor down."""
+        for metric in (_SOURCE_UP, _SOURCE_SINCE):
+            metric.remove(source_id)
+        _child.cache_clear()
 
     def ingest_log_bytes(self, used: int) -> None:
         """Bytes in this lane's local log."""

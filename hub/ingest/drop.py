@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from hub import transports
 from hub.errors import ConfigError, HubError
 from hub.ingest.intake import Arrival, Intake, Source
 from hub.ingest.records import file_payload_id, pack
@@ -53,12 +54,7 @@ class DropFolder:
 
     def __init__(self, intake: Intake, source: Source) -> None:
         transport = source.config.transport
-        if transport.folder is None:
-            raise ConfigError(
-                "a drop_folder source names no folder",
-                where=f"source.{source.id}.transport.folder",
-                fix="write the folder's path",
-            )
+        assert isinstance(transport, transports.DropFolder)
         self._intake = intake
         self._source = source
         self._folder = transport.folder

@@ -1,4 +1,4 @@
-"""A payload becomes a raw record: what the HTTP front and the drop folders have in common.
+"""A payload becomes a raw record: what all transports have in common.
 
 Bytes are kept as received. A large body, and every multipart body, goes whole to the evidence
 store before anything is acknowledged; its raw record is then empty and the header `body` names it.
@@ -22,7 +22,7 @@ from hub.ingest.log import IngestLog
 from hub.ingest.records import RawRecord, timestamp
 from hub.metrics import StageMetrics
 
-__all__ = ["LANES", "Arrival", "Intake", "Source", "header_text"]
+__all__ = ["LANES", "Arrival", "Intake", "Snapshot", "Source", "header_text"]
 
 _log = logging.getLogger("hub.ingest.intake")
 
@@ -30,8 +30,6 @@ LANES = ("urgent", "bulk")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HEADER_MOST = 1_024
 _SHARD_MOST = 256
-# Shards that the transport can tell.
-_SHARDS = {"http_push": ("peer", "header:"), "drop_folder": ("path",)}
 
 
 class Source:
@@ -46,12 +44,12 @@ class Source:
         self.refused = is_defence(config.purpose)
         """Nothing is taken from it."""
         self.metrics = StageMetrics("ingest", self.lane, config.transport.kind)
-        possible = _SHARDS[config.transport.kind]
+        possible = config.transport.shards
         if config.shard and not config.shard.startswith(possible):
             raise ConfigError(
                 f"a {config.transport.kind} payload has no {config.shard!r} to shard by",
                 where=f"source.{source_id}.shard",
-                fix=f"use {' or '.join(possible)}, or leave it out",
+                fix=f"use {' or '.join(possible)}, or leave it out" if possible else "leave it out",
             )
 
     @property
@@ -88,6 +86,14 @@ class Source:
             return ""
 
 
+class Snapshot(NamedTuple):
+    """Which page of which snapshot a payload is; `complete` says that all pages are there."""
+
+    id: str
+    page: int
+    complete: bool
+
+
 class Arrival(NamedTuple):
     """One payload and what its transport knows of it."""
 
@@ -97,6 +103,8 @@ class Arrival(NamedTuple):
     payload_id: str
     received_at: float
     """Seconds since 1970."""
+    snapshot: Snapshot | None = None
+    """None: the payload is a whole snapshot, where its source sends snapshots."""
 
 
 class Intake:
@@ -130,8 +138,9 @@ class Intake:
         for name, text in arrival.meta.items():
             headers[f"meta.{name}"] = header_text(text)
         if source.config.snapshot:
-            # One payload of a pushed or dropped snapshot source is one whole snapshot.
-            headers |= {"snapshot": arrival.payload_id, "page": "1", "complete": "true"}
+            part = arrival.snapshot or Snapshot(arrival.payload_id, 1, complete=True)
+            headers |= {"snapshot": part.id, "page": str(part.page)}
+            headers["complete"] = "true" if part.complete else "false"
         if stored is not None:
             headers["body"] = f"sha256:{stored}"
         return RawRecord(

@@ -1,5 +1,6 @@
 """How much may be sent: rates, memory in use, and what compressed bodies swell to."""
 
+import asyncio
 import time
 import zlib
 from collections.abc import Callable
@@ -41,6 +42,7 @@ class ByteBudget:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._freed = asyncio.Event()
         self.used = 0
 
     def take(self, count: int) -> bool:
@@ -53,6 +55,18 @@ class ByteBudget:
     def give_back(self, count: int) -> None:
         """Free what was reserved."""
         self.used -= count
+        self._freed.set()
+
+    async def wait(self, count: int, *, within_s: float) -> bool:
+        """Reserve as soon as there is room; False when there is none in that time."""
+        try:
+            async with asyncio.timeout(within_s):
+                while not self.take(count):
+                    self._freed.clear()
+                    await self._freed.wait()
+        except TimeoutError:
+            return False
+        return True
 
 
 class SwollenError(ValueError):

@@ -1,4 +1,4 @@
-"""All of ingest in one process: logs, drainers, drop folders and the HTTP front."""
+"""All of ingest in one process: logs, drainers, drop folders, sources and the HTTP front."""
 
 import asyncio
 import logging
@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
@@ -21,8 +22,12 @@ from hub.ingest.drainer import Drainer
 from hub.ingest.drop import DropFolder
 from hub.ingest.durable import Durable
 from hub.ingest.intake import LANES, Intake
+from hub.ingest.limits import ByteBudget
 from hub.ingest.log import IngestLog
 from hub.ingest.server import Front
+from hub.ingest.sources.cursors import Cursors
+from hub.ingest.sources.inlet import Services
+from hub.ingest.sources.runner import Sources
 from hub.ingest.status import Status
 
 __all__ = ["IngestHandle", "run_ingest"]
@@ -31,6 +36,8 @@ _log = logging.getLogger("hub.ingest")
 
 _DRAIN_S = 5.0
 _ANSWER_S = 5.0
+# For what would hold up the event loop: the evidence store, cursors, large bodies.
+_THREADS = 4
 # The log's writer needs the interpreter for microseconds at a time; with Python's 5 ms it waits
 # longer for its turn than for the disk (measured: 3,700 payloads/s instead of 5,800).
 _SWITCH_S = 0.001
@@ -63,7 +70,10 @@ def run_ingest(
             )
             opened.callback(log.close)
             logs[lane] = log
-        process = _Process(config, slot, logs, mark_schema_id)
+        cursors = Cursors(config.data / "sources")
+        opened.callback(cursors.close)
+        pool = opened.enter_context(ThreadPoolExecutor(_THREADS, thread_name_prefix="ingest"))
+        process = _Process(config, slot, logs, mark_schema_id, cursors=cursors, pool=pool)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(process.run(stop, ready))
     if process.error is not None:
@@ -79,10 +89,16 @@ class _Process:
         slot: str,
         logs: dict[str, IngestLog],
         mark_schema_id: Callable[[], int],
+        *,
+        cursors: Cursors,
+        pool: ThreadPoolExecutor,
     ) -> None:
         self._config = config
         self._slot = slot
         self._logs = logs
+        self._cursors = cursors
+        self._pool = pool
+        self._budget = ByteBudget(config.ingest.inflight_bytes)
         self._mark_schema_id = mark_schema_id
         self._intake = Intake(config, logs, EvidenceStore.open(config.evidence()))
         self._folders = [
@@ -97,7 +113,18 @@ class _Process:
         loop = asyncio.get_running_loop()
         ending = asyncio.Event()
         durable = Durable(self._logs, loop)
-        front = Front(self._config, self._intake, durable, self._status)
+        services = Services(self._intake, durable, self._budget, self._cursors, self._pool)
+        sources = Sources(services, slot=self._slot)
+        prepared = sources.prepare(self._intake.sources.values())
+        self._status.sources = sources.report
+        front = Front(
+            self._config,
+            self._intake,
+            durable,
+            self._status,
+            budget=self._budget,
+            pool=self._pool,
+        )
         drainers = self._drainers(durable, loop, ending)
         runner = web.ServerRunner(front.server(), shutdown_timeout=_ANSWER_S)
         await runner.setup()
@@ -107,17 +134,18 @@ class _Process:
                 drainer.start()
             for folder in self._folders:
                 folder.start()
+            sources.start(prepared)
             if ready is not None:
                 ready(port)
             _log.info("ingest takes payloads: slot=%s port=%d", self._slot, port)
             await _until(stop, ending)
         finally:
             await runner.cleanup()
+            await sources.stop()
             await asyncio.gather(*(_in_thread(folder.stop) for folder in self._folders))
             ended = await asyncio.gather(
                 *(_in_thread(partial(each.stop, within_s=_DRAIN_S)) for each in drainers)
             )
-            front.close()
             if not all(ended):
                 _log.warning("a drainer still waits for Kafka; its records stay in the log")
             _log.info("ingest ended: slot=%s left=%s", self._slot, self._left())

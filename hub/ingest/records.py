@@ -14,6 +14,7 @@ __all__ = [
     "late_body",
     "new_payload_id",
     "pack",
+    "page_payload_id",
     "timestamp",
     "unpack",
 ]
@@ -80,7 +81,16 @@ def new_payload_id() -> str:
 
 def file_payload_id(source_id: str, name: str, modified_ns: int, sha256: str) -> str:
     """The id of a dropped file: the same file gives the same id, however often it is read."""
-    digest = hashlib.sha256("\0".join((source_id, name, str(modified_ns), sha256)).encode())
+    return _named(source_id, name, str(modified_ns), sha256)
+
+
+def page_payload_id(source_id: str, number: int, page: str, sha256: str) -> str:
+    """The id of a page got after `number` others: got again, as after a crash, it is the same."""
+    return _named("page", source_id, str(number), page, sha256)
+
+
+def _named(*parts: str) -> str:
+    digest = hashlib.sha256("\0".join(parts).encode())
     return _uuid(int.from_bytes(digest.digest()[:16], "big"), version=8)
 
 

@@ -1,15 +1,15 @@
 """The HTTP front: takes payloads, answers once they are durable.
 
 `POST /v1/ingest/{source_id}` with a bearer key, or `POST /v1/ingest/{source_id}/{secret}`;
-`GET /healthz`, `/readyz`, `/metrics`. A body is kept as received; its encoding is only checked, so
-that nothing enters that would swell without bound when normalise inflates it.
+`GET /healthz`, `/readyz`, `/metrics`, `/sources`. A body is kept as received; its encoding is only
+checked, so that nothing enters that would swell without bound when normalise inflates it.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import unquote
@@ -42,7 +42,6 @@ _HEADER_BYTES = 16 * 2**10
 _RETRY_S = 2.0
 # Bodies above this are hashed and inflated in a thread, so that others do not wait.
 _OFFLOAD_BYTES = 2**16
-_EVIDENCE_THREADS = 4
 # What a payload's headers may tell a connector; never credentials or cookies.
 _KEPT = frozenset({"user-agent", "x-request-id", "content-encoding", "traceparent"})
 _KEPT_PREFIX = "ce-"  # CloudEvents in binary mode
@@ -51,31 +50,37 @@ _KEPT_PREFIX = "ce-"  # CloudEvents in binary mode
 class Front:
     """Answers requests; `server` makes the connections."""
 
-    def __init__(self, config: Config, intake: Intake, durable: Durable, status: Status) -> None:
+    def __init__(
+        self,
+        config: Config,
+        intake: Intake,
+        durable: Durable,
+        status: Status,
+        *,
+        budget: ByteBudget,
+        pool: Executor,
+    ) -> None:
         self._intake = intake
         self._durable = durable
         self._status = status
         self._door = Door(config.source)
-        self._budget = ByteBudget(config.ingest.inflight_bytes)
+        self._budget = budget
         self._buckets = {
             id_: TokenBucket(source.limits.per_second, source.limits.burst)
             for id_, source in config.source.items()
         }
         self._metrics = StageMetrics("ingest", "", "http")
-        self._pool = ThreadPoolExecutor(_EVIDENCE_THREADS, thread_name_prefix="evidence")
+        self._pool = pool
         self._pages: dict[str, Callable[[], web.Response]] = {
             "/healthz": lambda: web.json_response({"status": "alive"}),
             "/readyz": self._ready,
             "/metrics": self._metrics_page,
+            "/sources": lambda: web.json_response(status.sources()),
         }
 
     def server(self) -> BoundedServer:
         """A server to be given to a runner, inside the event loop."""
         return BoundedServer(self.handle)
-
-    def close(self) -> None:
-        """End the threads."""
-        self._pool.shutdown()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; nothing that goes wrong here ends the connection of another."""

@@ -1,7 +1,8 @@
 """What ingest says of itself: ready while its logs have room, and what else it sees."""
 
 import threading
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hub.ingest.log import IngestLog
@@ -18,6 +19,8 @@ class Status:
         self._state = threading.Lock()
         self._kafka: dict[str, str] = dict.fromkeys(logs, "not yet reached")
         self._registry = "not yet reached"
+        self.sources: Callable[[], dict[str, Any]] = dict
+        """How each source stands that the hub goes to; set by who has them."""
         self._metrics = {lane: StageMetrics("ingest", lane, "log") for lane in logs}
 
     def kafka(self, lane: str, word: str) -> None:
@@ -33,6 +36,7 @@ class Status:
     def report(self) -> tuple[bool, dict[str, Any]]:
         """Whether payloads are taken, and the body of `/readyz`."""
         ready = all(log.has_room for log in self._logs.values())
+        states = Counter(source["state"] for source in self.sources().values())
         with self._state:
             return ready, {
                 "status": "ready" if ready else "full",
@@ -40,6 +44,7 @@ class Status:
                 "log_records": {lane: log.backlog() for lane, log in self._logs.items()},
                 "kafka": dict(self._kafka),
                 "registry": self._registry,
+                "sources": dict(states),
             }
 
     def measure(self) -> None:

@@ -453,7 +453,6 @@ def test_an_unknown_source_never_becomes_a_label(ingest):
         ({"auth": {"bearer_sha256": ["not a hash"]}}, "not a SHA-256"),
         ({"auth": {"allow": ["10.0.0.1/8/9"]}}, "not a network"),
         ({"shard": "mqtt_topic"}, "shard"),
-        ({"transport": {"kind": "drop_folder"}}, "names no folder"),
         ({"connector": "no_such_connector"}, "no connector"),
     ],
 )

@@ -19,6 +19,8 @@ NAMES = {
     "hub_lag_records",
     "hub_lag_seconds",
     "hub_source_last_payload_timestamp_seconds",
+    "hub_source_up",
+    "hub_source_state_since_timestamp_seconds",
     "hub_ingest_log_bytes",
 }
 
@@ -34,6 +36,7 @@ def everything(stage: str) -> StageMetrics:
     counted.event_age_observer("t")(2.0)
     counted.lag(5, 1.5, topic="t")
     counted.source_heard("s", 1.0)
+    counted.source_state("s", up=True, since=1.0)
     counted.ingest_log_bytes(10)
     return counted
 

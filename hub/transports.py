@@ -1,0 +1,168 @@
+"""How payloads arrive: the settings of each kind of transport, as `[source.ID.transport]` has them.
+
+What a kind does is `hub/ingest/server.py` (http_push), `hub/ingest/drop.py` (drop_folder) and, for
+all that the hub goes and gets, `hub/ingest/sources/KIND.py`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
+
+__all__ = [
+    "KINDS",
+    "Credentials",
+    "DropFolder",
+    "Http",
+    "HttpPoll",
+    "HttpPush",
+    "Pulled",
+    "Tls",
+    "Transport",
+]
+
+_SECRET = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"  # noqa: S105 - the form of a name
+# The name of a secret, never the secret: see `hub/secrets.py`.
+SecretName = Annotated[str, Field(pattern=_SECRET)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HttpPush(_Model):
+    """The source posts to the hub."""
+
+    shards: ClassVar[tuple[str, ...]] = ("peer", "header:")
+
+    kind: Literal["http_push"] = "http_push"
+
+
+class DropFolder(_Model):
+    """The source leaves files in a folder."""
+
+    shards: ClassVar[tuple[str, ...]] = ("path",)
+
+    kind: Literal["drop_folder"]
+    folder: Path = Field(description="The watched folder")
+    settle_s: float = Field(
+        default=1.0, ge=0, description="Seconds a file must not change before it is taken"
+    )
+
+
+class Credentials(_Model):
+    """How the hub proves who it is; secrets are named here and stand elsewhere."""
+
+    kind: Literal["basic", "digest", "bearer"]
+    user: str = ""
+    secret: SecretName = Field(description="Name of the password's or token's variable or file")
+
+
+class Tls(_Model):
+    """How a peer's certificate is checked (by the system's authorities), and the hub's own."""
+
+    ca: Path | None = Field(
+        default=None, description="Certificates (PEM) to trust instead; a device's own will do"
+    )
+    check_name: bool = Field(
+        default=True, description="Whether the certificate must name the host; needs `ca` if not"
+    )
+    certificate: Path | None = Field(default=None, description="The hub's own certificate (PEM)")
+    key: Path | None = Field(default=None, description="Its key, when not in the same file")
+
+    @field_validator("check_name")
+    @classmethod
+    def _only_with_a_pin(cls, value: bool, info: Any) -> bool:  # noqa: FBT001 - pydantic calls it
+        if not value and not info.data.get("ca"):
+            raise ValueError("without the host's name, `ca` must hold the device's own certificate")
+        return value
+
+
+class Pulled(_Model):
+    """What all sources have in common that the hub goes to."""
+
+    shards: ClassVar[tuple[str, ...]] = ()
+
+    slot: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9._-]{0,64}$",
+        description="The only ingest that goes to it, where several machines share a configuration",
+    )
+
+
+class Http(Pulled):
+    """What sources have in common that the hub asks over HTTP."""
+
+    url: str = Field(description="Where to get it, without credentials")
+    auth: Credentials | None = None
+    tls: Tls = Tls()
+    headers: Mapping[str, str] = Field(default_factory=dict, description="Sent as they are")
+    secret_headers: Mapping[str, SecretName] = Field(
+        default_factory=dict, description="Headers whose values are secrets, by their names"
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _plain(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("an http:// or https:// URL is wanted")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("credentials in a URL end up in logs: use `auth`")
+        return value
+
+
+class HttpPoll(Http):
+    """The hub asks again and again."""
+
+    kind: Literal["http_poll"]
+    every_s: float = Field(default=60.0, ge=0.05, le=86_400, description="Seconds between requests")
+    jitter: float = Field(
+        default=0.1, ge=0, le=0.5, description="Share of them by which each pause varies"
+    )
+    timeout_s: float = Field(default=30.0, gt=0, le=600, description="For a whole answer")
+    refresh_s: float = Field(
+        default=3_600.0,
+        gt=0,
+        description="Seconds after which it asks unconditionally: a 304 can be wrong for ever",
+    )
+    method: Literal["GET", "POST"] = "GET"
+    body: str = Field(default="", description="Body of a POST; `{cursor}` as in the URL")
+    next: str = Field(
+        default="",
+        pattern=r"^(|link|/.*)$",
+        description="Where an answer names its next page: `link` (the header), or a JSON pointer",
+    )
+    pages_max: int = Field(default=100, ge=1, le=10_000, description="Pages of one answer")
+    cursor: str = Field(
+        default="",
+        pattern=r"^(|/.*)$",
+        description="JSON pointer to what `{cursor}` in URL or body is the next time",
+    )
+    cursor_start: str = Field(default="", description="`{cursor}` the first time")
+
+
+def _kind(value: Any) -> str:
+    """The kind of an entry's transport; a source pushes when nothing is said."""
+    given = value.get("kind", "http_push") if isinstance(value, Mapping) else value.kind
+    return str(given)
+
+
+KINDS: dict[str, type[HttpPush | DropFolder | Pulled]] = {
+    "http_push": HttpPush,
+    "drop_folder": DropFolder,
+    "http_poll": HttpPoll,
+}
+
+Transport = Annotated[
+    Annotated[HttpPush, Tag("http_push")]
+    | Annotated[DropFolder, Tag("drop_folder")]
+    | Annotated[HttpPoll, Tag("http_poll")],
+    Discriminator(
+        _kind,
+        custom_error_type="no_such_transport",
+        custom_error_message=f"kind is one of {', '.join(KINDS)}",
+    ),
+]

@@ -1,0 +1,78 @@
+"""What a source's entry may say: wrong ones name the key, and secrets stand elsewhere."""
+
+import pytest
+from ingest_support import make_config
+from sources_rig import http, peer, poll, rig, run, scripted
+
+from hub.config import load
+from hub.errors import ConfigError
+from hub.ingest.intake import Source
+from hub.ingest.sources import runner
+
+
+def test_secrets_come_from_the_environment_or_a_folder_and_are_in_no_message(tmp_path, monkeypatch):
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    (folder / "API_KEY").write_text("key-7\n")
+    monkeypatch.setenv("HUB_SECRETS_DIR", str(folder))
+    monkeypatch.setenv("FEED_TOKEN", "token-9")
+
+    async def scenario():
+        async with peer(scripted(http(b"1"))) as server:
+            source = poll(
+                server.url,
+                auth={"kind": "bearer", "secret": "FEED_TOKEN"},
+                headers={"Digitraffic-User": "hanoi"},
+                secret_headers={"X-Api-Key": "API_KEY"},
+            )
+            async with rig(tmp_path / "data", {"feed": source}) as hub:
+                await hub.records(1)
+            sent = server.requests[0].headers
+            assert sent["authorization"] == "Bearer token-9"
+            assert sent["x-api-key"] == "key-7"
+            assert sent["digitraffic-user"] == "hanoi"
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"auth": {"kind": "basic", "secret": "NOT_SET"}}, "the secret NOT_SET is not set"),
+        ({"tls": {"ca": "/nowhere/ca.pem"}}, "no certificates"),
+        ({"headers": {"X": "a\r\nY: b"}}, "no header can hold"),
+        ({"url": "http://127.0.0.1/{cursor}"}, "nothing says where"),
+    ],
+)
+def test_settings_that_cannot_work_are_said_before_anything_runs(tmp_path, more, said):
+    source = poll("http://127.0.0.1:1/")
+    source["transport"] |= more
+    config = make_config(tmp_path, {"feed": source})
+    with pytest.raises(ConfigError, match=said) as caught:
+        runner.transport_of(Source("feed", config.source["feed"]))
+    assert "source.feed.transport" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("transport", "said"),
+    [
+        ('kind = "http_pull"', "transport: kind is one of http_push"),
+        ('kind = "http_poll"', "transport.url: Field required"),
+        ('kind = "http_poll"\nurl = "ftp://x/"', "transport.url: an http:// or https:// URL"),
+        ('kind = "http_poll"\nurl = "http://u:p@x/"', "transport.url: credentials in a URL"),
+        ('kind = "http_poll"\nurl = "http://x/"\nevery = 5', "transport.every: unknown key"),
+        (
+            'kind = "http_poll"\nurl = "http://x/"\ntls = { check_name = false }',
+            "transport.tls.check_name: without the host's name",
+        ),
+        ('kind = "drop_folder"', "transport.folder: Field required"),
+        ('url = "http://x/"', "transport.url: unknown key"),
+    ],
+)
+def test_a_wrong_entry_names_the_key_as_the_file_has_it(tmp_path, transport, said):
+    file = tmp_path / "hub.toml"
+    file.write_text(f'[source.s1]\nconnector = "cap"\n[source.s1.transport]\n{transport}\n')
+    with pytest.raises(ConfigError) as caught:
+        load(file, {})
+    assert f"source.s1.{said}" in str(caught.value).replace("(and 1 more)", "")
+    assert "u:p" not in str(caught.value)
