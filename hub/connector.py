@@ -14,7 +14,7 @@ outcomes. The engine gives every event its ids, its header and its place in a tr
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -31,9 +31,12 @@ __all__ = [
     "Outcome",
     "Payload",
     "Picture",
+    "Piece",
     "Position",
     "Rejection",
     "Severity",
+    "Split",
+    "Splitting",
     "Status",
     "TimeQuality",
 ]
@@ -214,6 +217,42 @@ Outcome = Event | Rejection | Nothing | Inner
 Parse = Callable[[Payload, Any], Iterable[Outcome]]
 
 
+class Piece(NamedTuple):
+    """One payload of an endless stream."""
+
+    body: bytes
+    content_type: str = ""
+
+
+class Splitting(Protocol):
+    """Cuts one endless stream into payloads; pure, and bounded by what it was given.
+
+    How the bytes are cut into chunks never changes the pieces. `PayloadError` when a piece is
+    larger than is allowed: the stream can't go on.
+    """
+
+    @property
+    def buffered(self) -> int:
+        """Bytes it holds on to."""
+        ...
+
+    def feed(self, data: bytes) -> list[Piece]:
+        """The pieces that these bytes complete."""
+        ...
+
+    def pause(self) -> list[Piece]:
+        """No byte came for a moment: the pieces that look whole, for which it would have waited."""
+        ...
+
+    def close(self) -> list[Piece]:
+        """The stream has ended: the pieces that are whole; what is half is left out."""
+        ...
+
+
+Split = Callable[[str, int], Splitting]
+"""Made for the content type that a stream announces, and the largest payload."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connector:
     """One kind of source: its name, what it emits and the function that reads it.
@@ -223,6 +262,9 @@ class Connector:
     changing it is a breaking change, because the same payload would get another id.
 
     A connector that only hands on (`Inner`) emits nothing itself: both are empty.
+
+    Two pure functions look at bytes before they are parsed: `shard` names what a payload's order
+    depends on, and `split` cuts an endless stream into payloads.
     """
 
     name: str
@@ -238,6 +280,7 @@ class Connector:
     example_options: Mapping[str, Any] = field(default_factory=dict)
     """What an example entry of a source sets, where the defaults do not do."""
     shard: Callable[[bytes], str] | None = None
+    split: Split | None = None
 
     def __post_init__(self) -> None:
         missing = set(self.emits) ^ set(self.identity)

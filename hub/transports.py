@@ -18,6 +18,7 @@ __all__ = [
     "Http",
     "HttpPoll",
     "HttpPush",
+    "HttpStream",
     "Pulled",
     "Tls",
     "Transport",
@@ -144,6 +145,20 @@ class HttpPoll(Http):
     cursor_start: str = Field(default="", description="`{cursor}` the first time")
 
 
+class HttpStream(Http):
+    """The hub asks once, and the answer never ends."""
+
+    kind: Literal["http_stream"]
+    method: Literal["GET", "POST"] = "GET"
+    body: str = Field(default="", description="Body of a POST, such as a subscription")
+    silence_s: float = Field(
+        default=60.0,
+        gt=0,
+        le=3_600,
+        description="Seconds without a payload, heartbeats included, after which it connects anew",
+    )
+
+
 def _kind(value: Any) -> str:
     """The kind of an entry's transport; a source pushes when nothing is said."""
     given = value.get("kind", "http_push") if isinstance(value, Mapping) else value.kind
@@ -154,12 +169,14 @@ KINDS: dict[str, type[HttpPush | DropFolder | Pulled]] = {
     "http_push": HttpPush,
     "drop_folder": DropFolder,
     "http_poll": HttpPoll,
+    "http_stream": HttpStream,
 }
 
 Transport = Annotated[
     Annotated[HttpPush, Tag("http_push")]
     | Annotated[DropFolder, Tag("drop_folder")]
-    | Annotated[HttpPoll, Tag("http_poll")],
+    | Annotated[HttpPoll, Tag("http_poll")]
+    | Annotated[HttpStream, Tag("http_stream")],
     Discriminator(
         _kind,
         custom_error_type="no_such_transport",

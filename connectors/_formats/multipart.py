@@ -83,6 +83,7 @@ class Splitter:
         self._delimiter = b""
         self._headers: dict[str, str] | None = None  # None: between two parts
         self._in_body = False
+        self._early = False  # the part was given when the source paused
         self._length: int | None = None  # the Content-Length, as long as it is believed
         self._scanned = 0  # bytes of the buffer that need no second look
         self._found = -1  # where the first delimiter stands in the body
@@ -99,6 +100,31 @@ class Splitter:
         self._buffer.clear()
         return parts
 
+    @property
+    def buffered(self) -> int:
+        """Bytes of parts that are not complete."""
+        return len(self._buffer)
+
+    @property
+    def between(self) -> bool:
+        """Whether nothing of a part is waiting for its end."""
+        if self._in_body:
+            return self._early and not self._buffer.strip()
+        return not self._headers
+
+    def pause(self) -> list[Part]:
+        """The source is silent for now: what is there of a part is given if it looks whole.
+
+        Else devices that announce no length, and send the delimiter before a part and not after
+        it, would be heard one part late. What the part goes on with is a part of its own.
+        """
+        data = bytes(self._buffer)
+        if not self._in_body or self._length is not None or not _whole(data):
+            return []
+        self._early = True
+        self._drop(len(data))
+        return [Part(_without_line_end(data), self._headers or {})]
+
     def _take(self, *, final: bool) -> list[Part]:
         parts: list[Part] = []
         going = True
@@ -106,10 +132,10 @@ class Splitter:
             if self._in_body:
                 data = self._body(final=final)
                 going = data is not None
-                if data:
+                if data and not (self._early and not data.strip()):
                     parts.append(Part(data, self._headers or {}))
                 if going:
-                    self._headers, self._in_body = None, False
+                    self._headers, self._in_body, self._early = None, False, False
             elif self._headers is not None:
                 going = self._header(self._headers, final=final)
             else:

@@ -27,6 +27,7 @@ from connectors._formats.multipart import Part
 from connectors._formats.numbers import integer, number
 from connectors._formats.pictures import take_pictures
 from connectors._formats.plates import read_plate
+from connectors._formats.streams import MultipartStream
 from connectors._formats.times import Stamp, read_stamp
 from connectors._formats.xml import Node, parse_xml
 from connectors.hikvision_isapi.passages import DIRECTIONS, YES, box, passages, plate_read
@@ -346,4 +347,5 @@ connector = Connector(
         "health": ("body.component", "body.state"),
     },
     options=Options,
+    split=MultipartStream,
 )

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import connectors
+from connectors._formats.streams import MultipartStream
 from hub import discovery
 from hub.config import Config
 from hub.connector import Connector, Nothing, Options, Outcome, Payload
@@ -43,6 +44,14 @@ CONNECTORS = {
         identity={},
         lane="urgent",
         shard=lambda body: body.split(b"|")[1].decode(),
+    ),
+    "stream_test": Connector(
+        name="stream_test",
+        title="Comes in a stream",
+        parse=_parse,
+        emits=(),
+        identity={},
+        split=MultipartStream,
     ),
 }
 

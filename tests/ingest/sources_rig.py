@@ -84,6 +84,12 @@ def run(scenario: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(scenario, 60))
 
 
+def stream(url: str, **more: Any) -> dict[str, Any]:
+    """A source whose answer never ends."""
+    settings = {"kind": "http_stream", "url": url, "silence_s": 5, **more}
+    return {"connector": "stream_test", "transport": settings}
+
+
 async def until(condition: Callable[[], Any]) -> None:
     async with asyncio.timeout(LIMIT_S):
         while not condition():  # noqa: ASYNC110 - what it waits for knows no event
@@ -220,3 +226,37 @@ def scripted(*answers: bytes) -> Answer:
 
 def headers_of(record: RawRecord) -> dict[str, str]:
     return {name: value.decode() for name, value in record.headers}
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/mixed; boundary=boundary\r\n\r\n"
+JPEG = b"\xff\xd8\xff\xe0 picture \xff\xd9"
+
+
+def part(data: bytes, content_type: bytes = b"application/xml") -> bytes:
+    head = b"--boundary\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n"
+    return head % (content_type, len(data)) + data + b"\r\n"
+
+
+def alert(number: int) -> bytes:
+    return b"<a><n>%d</n></a>" % number
+
+
+def streaming(*chunks: bytes | float, then: str = "stay"):
+    """An answer that writes chunks and waits between them, then stays, closes or resets."""
+
+    async def answer(request, writer):
+        writer.write(HEAD)
+        for chunk in chunks:
+            if isinstance(chunk, float):
+                await asyncio.sleep(chunk)
+            else:
+                writer.write(chunk)
+                await writer.drain()
+        if then == "stay":
+            await asyncio.Event().wait()
+        elif then == "reset":
+            writer.transport.abort()
+        else:
+            writer.close()
+
+    return answer

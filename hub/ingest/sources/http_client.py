@@ -136,7 +136,21 @@ def translated() -> Iterator[None]:
     except httpx.TimeoutException as error:
         raise SourceDownError(f"no answer in time ({type(error).__name__})") from error
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-        raise SourceDownError(f"the connection failed ({type(error).__name__})") from error
+        raise SourceDownError(_why(error)) from error
+
+
+def _why(error: Exception) -> str:
+    """The system's or OpenSSL's own words where there are any."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):
+            return f"no TLS with it: {(cause.reason or 'it failed').lower().replace('_', ' ')}"
+        if isinstance(cause, OSError) and cause.strerror:
+            return f"no connection: {cause.strerror}"
+        cause = cause.__cause__ or cause.__context__
+    return f"the connection failed ({type(error).__name__})"
 
 
 def refusal(response: httpx.Response) -> SourceDownError:

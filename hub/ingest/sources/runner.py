@@ -6,13 +6,14 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from hub.errors import ConfigError
 from hub.ingest.intake import Source
 from hub.ingest.sources.inlet import Services
 from hub.ingest.sources.task import SourceTask
 from hub.ingest.sources.transport import Transport
-from hub.transports import Pulled
+from hub.transports import HttpStream, Pulled
 
-__all__ = ["Sources", "transport_of"]
+__all__ = ["Sources", "check", "transport_of"]
 
 _log = logging.getLogger("hub.ingest.sources")
 
@@ -30,6 +31,22 @@ def transport_of(source: Source) -> Transport:
     return transport
 
 
+def check(sources: Iterable[Source]) -> None:
+    """Refuse two entries for one stream: devices allow few, and all would come twice."""
+    found: dict[str, str] = {}
+    for source in sources:
+        transport = source.config.transport
+        if not isinstance(transport, HttpStream):
+            continue
+        other = found.setdefault(transport.url.partition("?")[0], source.id)
+        if other != source.id:
+            raise ConfigError(
+                f"{other} and {source.id} open the same stream",
+                where=f"source.{source.id}.transport.url",
+                fix="one entry is one connection, for all channels of a recorder",
+            )
+
+
 class Sources:
     """The tasks of a process's sources; used from the event loop only."""
 
@@ -43,11 +60,15 @@ class Sources:
 
         Raises `ConfigError` for the first whose settings can't work; nothing has changed then.
         """
-        return {
-            source.id: SourceTask(source, transport_of(source), self._services)
+        own = [
+            source
             for source in sources
             if isinstance(transport := source.config.transport, Pulled)
             and transport.slot in {"", self._slot}
+        ]
+        check(own)
+        return {
+            source.id: SourceTask(source, transport_of(source), self._services) for source in own
         }
 
     def start(self, prepared: Mapping[str, SourceTask]) -> None:
@@ -66,6 +87,9 @@ class Sources:
             _, late = await asyncio.wait(running, timeout=_END_S)
             if late:
                 _log.warning("sources that do not end: %s", ", ".join(t.get_name() for t in late))
+                for task in late:
+                    task.cancel()
+                await asyncio.wait(late, timeout=1.0)
         for source, _ in ending.values():
             source.state.gone()
 
