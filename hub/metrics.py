@@ -7,6 +7,7 @@ are about sources), never on histograms.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from threading import Thread
 from typing import Any
@@ -168,7 +169,8 @@ class StageMetrics:
     def source_gone(self, source_id: str) -> None:
         """The hub no longer goes to this source: it is neither up nor down."""
         for metric in (_SOURCE_UP, _SOURCE_SINCE):
-            metric.remove(source_id)
+            with suppress(KeyError):  # it never was
+                metric.remove(source_id)
         _child.cache_clear()
 
     def ingest_log_bytes(self, used: int) -> None:

@@ -28,6 +28,7 @@ from hub.kafka.reading import Follower
 from hub.metrics import StageMetrics
 from hub.parsing import Parser, RawRecord, described, event_codecs
 from hub.registers import applied
+from hub.reloading import Reload
 from hub.schema_ids import SchemaIds
 
 __all__ = ["Normalise", "refused_by"]
@@ -52,6 +53,7 @@ class Normalise:
         ids: SchemaIds,
         store: EvidenceStore,
         connectors: Sequence[str],
+        reload: Reload | None = None,
     ) -> None:
         self.lane = lane
         if not connectors:
@@ -62,6 +64,7 @@ class Normalise:
             )
         self.topics = [raw_topic(name, lane) for name in connectors]
         self._key = config.site_key()
+        self._reload = reload
         defence = Defence()
         self._parser = Parser(
             config,
@@ -83,7 +86,9 @@ class Normalise:
         self._followed, self._ready = float("-inf"), False
 
     def tick(self) -> bool:
-        """Apply changes of the register; wait while it can't be read."""
+        """Apply changes of the register and of sources; wait while the register can't be read."""
+        if self._reload is not None:
+            self._reload.poll(self._parser.take)
         now = time.monotonic()
         if now - self._followed > _FOLLOW_S:
             self._followed = now

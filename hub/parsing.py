@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pydantic import ValidationError
-
 import schemas
 from hub.codec import EventCodec
 from hub.config import Config
@@ -32,6 +30,7 @@ from hub.errors import ConfigError, RecordError
 from hub.evidence import EvidenceStore
 from hub.ingest.limits import inflate
 from hub.raw_topics import connector_topics
+from hub.reloading import options_of
 from hub.replayed import INDEXES, Indexes, only
 from hub.schema_ids import SchemaIds
 
@@ -126,6 +125,14 @@ class Parser:
         """Whether there is a connector for a raw topic."""
         return topic in self._connector_of
 
+    def take(self, config: Config) -> None:
+        """Go by another configuration's sources; for wrong options `ConfigError` and no change."""
+        for source_id, source in config.source.items():
+            if source != self._config.source.get(source_id):
+                options_of(connector(source.connector), source_id, source)
+        self._config = self._config.model_copy(update={"source": config.source})
+        self._envelopes.clear()
+
     def parse(self, raw: RawRecord) -> Parsed:
         """Read one record; `UnavailableError` only when the evidence store does not answer."""
         name = self._connector_of[raw.topic]
@@ -165,16 +172,7 @@ class Parser:
         known = self._envelopes.get((name, source_id))
         if known is None:
             found = connector(name)
-            source = self._config.source.get(source_id)
-            try:
-                options = found.options(**(source.connector_options() if source else {}))
-            except ValidationError as error:
-                first = error.errors(include_input=False, include_url=False)[0]
-                raise ConfigError(
-                    first["msg"],
-                    where=f"source.{source_id}.options.{'.'.join(map(str, first['loc']))}",
-                    fix="correct hub.toml, then replay the dead letters",
-                ) from error
+            options = options_of(found, source_id, self._config.source.get(source_id))
             known = self._envelopes[name, source_id] = Envelope(
                 found,
                 options,

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hub.reloading import ROLES
 from hub.stack.process import spawn
 
 __all__ = ["Supervisor", "Worker", "worker_commands"]
@@ -134,6 +135,13 @@ class Supervisor:
                     return
         finally:
             self.stop()
+
+    def hang_up(self) -> None:
+        """Let those that read sources' entries take them anew."""
+        for worker in self.workers.values():
+            reads = worker.name.startswith(ROLES)
+            if reads and worker.process is not None and worker.pid is not None:
+                worker.process.send_signal(signal.SIGHUP)
 
     def stop(self) -> None:
         """Ask every worker to end, then insist; those that feed others end first."""

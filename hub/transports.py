@@ -73,6 +73,10 @@ class Tls(_Model):
     certificate: Path | None = Field(default=None, description="The hub's own certificate (PEM)")
     key: Path | None = Field(default=None, description="Its key, when not in the same file")
 
+    def files(self) -> tuple[Path, ...]:
+        """The files it names."""
+        return tuple(path for path in (self.ca, self.certificate, self.key) if path)
+
     @field_validator("check_name")
     @classmethod
     def _only_with_a_pin(cls, value: bool, info: Any) -> bool:  # noqa: FBT001 - pydantic calls it
@@ -92,6 +96,14 @@ class Pulled(_Model):
         description="The only ingest that goes to it, where several machines share a configuration",
     )
 
+    def secrets(self) -> tuple[str, ...]:
+        """Names of the secrets it needs."""
+        return ()
+
+    def files(self) -> tuple[Path, ...]:
+        """Files it needs, such as certificates."""
+        return ()
+
 
 class Http(Pulled):
     """What sources have in common that the hub asks over HTTP."""
@@ -103,6 +115,15 @@ class Http(Pulled):
     secret_headers: Mapping[str, SecretName] = Field(
         default_factory=dict, description="Headers whose values are secrets, by their names"
     )
+
+    def secrets(self) -> tuple[str, ...]:
+        """Names of the secrets it needs."""
+        own = (self.auth.secret,) if self.auth else ()
+        return (*own, *self.secret_headers.values())
+
+    def files(self) -> tuple[Path, ...]:
+        """Files it needs, such as certificates."""
+        return self.tls.files()
 
     @field_validator("url")
     @classmethod

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
@@ -20,6 +20,7 @@ from hub.evidence import EvidenceStore
 from hub.kafka.admin import Cluster
 from hub.raw_topics import connectors_in_use
 from hub.registry import Registry
+from hub.reloading import Reload
 from hub.schema_ids import SchemaIds, Versions
 
 __all__ = ["LANES", "STAGES", "calm_collector", "claim_slot", "run_stage", "stop_on_signals"]
@@ -48,6 +49,10 @@ def claim_slot(config: Config, role: str) -> Iterator[str]:
             file.close()
             continue
         try:
+            # For `hub reload`; the lock alone says whether it still holds.
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
             yield name
         finally:
             file.close()
@@ -90,8 +95,10 @@ def run_stage(
     stage: Literal["normalise", "process"],
     lane: str,
     stop: threading.Event,
+    *,
+    load: Callable[[], Config] | None = None,
 ) -> None:
-    """Run one lane of normalise or process until stopped."""
+    """Run one lane of normalise or process until stopped; SIGHUP takes sources anew by `load`."""
     registry = Registry(config.registry_url, cache=Path(config.data) / "registry.json")
     server = (
         metrics.serve(config.metrics_port, config.metrics_host) if config.metrics_port else None
@@ -108,10 +115,13 @@ def run_stage(
     try:
         with claim_slot(config, f"{stage}-{lane}") as slot:
             _log.info("%s/%s runs in slot %s, pid %d", stage, lane, slot, os.getpid())
+            reload = Reload(config, load or (lambda: config), f"{stage}-{lane}.{slot}")
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGHUP, lambda *_: reload.ask())
 
             def start() -> Loop:
                 return Loop(
-                    _task(config, stage, lane, slot, registry),
+                    _task(stage, lane, slot, registry=registry, reload=reload),
                     config.kafka,
                     config.stage,
                     slot=slot,
@@ -126,14 +136,23 @@ def run_stage(
             server.close()
 
 
-def _task(config: Config, stage: str, lane: str, slot: str, registry: Registry):  # type: ignore[no-untyped-def]  # noqa: ANN202 - either task; Loop checks the protocol
+def _task(stage: str, lane: str, slot: str, *, registry: Registry, reload: Reload):  # type: ignore[no-untyped-def]  # noqa: ANN202 - either task; Loop checks the protocol
+    config = reload.config
     ids = SchemaIds(registry)
     if stage == "normalise":
         from hub.normalise import Normalise
 
         store = EvidenceStore.open(config.evidence())
         used = connectors_in_use(config, Cluster(config.kafka).topic_names())
-        return Normalise(config, lane=lane, slot=slot, ids=ids, store=store, connectors=used)
+        return Normalise(
+            config,
+            lane=lane,
+            slot=slot,
+            ids=ids,
+            store=store,
+            connectors=used,
+            reload=reload,
+        )
     from hub.process import Process
 
     return Process(config, lane=lane, slot=slot, ids=ids, versions=Versions(registry))

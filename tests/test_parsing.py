@@ -13,6 +13,7 @@ from hub.config import Config
 from hub.connector import Rejection
 from hub.defence import Defence
 from hub.envelope import Canonical
+from hub.errors import ConfigError
 from hub.evidence import Erased, EvidenceStore
 from hub.normalise import refused_by
 from hub.parsing import Parser, RawRecord
@@ -196,3 +197,18 @@ def test_a_source_whose_options_are_wrong_refuses_its_payloads_and_says_why(pars
     parsed = parser(source={"s": source}).parse(raw(b"{}", "raw.mapping.v1"))
     ((index, why),) = parsed.outcomes
     assert (index, why.code, why.path) == (None, "bad-source", "nowhere.toml")
+
+
+def test_changed_sources_are_gone_by_from_the_next_payload_on(parser):
+    made = parser()
+    body = signals(1)
+
+    def source(**more: object) -> Config:
+        return Config.model_validate({"source": {"s": {"connector": "spat", **more}}})
+
+    made.take(source(purpose="defence"))
+    assert [type(result).__name__ for _, result in made.parse(raw(body)).outcomes] == ["Withheld"]
+    with pytest.raises(ConfigError, match="speed"):
+        made.take(source(options={"speed": 3}))
+    made.take(source())
+    assert isinstance(next(made.parse(raw(body)).outcomes)[1], Canonical)

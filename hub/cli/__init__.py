@@ -43,6 +43,7 @@ COMMANDS = (
     Command("up", "stack", "start the embedded stack and all stages"),
     Command("down", "stack", "stop them"),
     Command("run", "run", "run stages in production: ingest, normalise, process"),
+    Command("reload", "reload", "take changed sources without a restart"),
     Command("topics", "topics", "show or make topics, schemas and access rules as declared"),
     Command("connector", "connector", "list, try and test connectors"),
     Command("push", "push", "send payloads through the real ingest"),

@@ -2,6 +2,9 @@
 
 import argparse
 import logging
+import signal
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hub.cli.common import Commands, command, config_of, config_path
@@ -40,23 +43,29 @@ def _run(arguments: argparse.Namespace) -> int:
         level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    config = config_of(arguments)
-    if arguments.slot:
-        config = config.model_copy(update={"slot": arguments.slot})
+    # Until the stage listens for it: the first `hub reload` must not end it.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    load = partial(_config, arguments)
+    config = load()
     stages = list(dict.fromkeys(arguments.stage))
     if stages == ["ingest"]:
-        return _ingest(config)
+        return _ingest(config, load)
     if len(stages) == 1 and arguments.lane:
         from hub.worker import run_stage, stop_on_signals
 
         config.site_key()
         with stop_on_signals() as stop:
-            run_stage(config, stages[0], arguments.lane, stop)
+            run_stage(config, stages[0], arguments.lane, stop, load=load)
         return 0
     return _several(arguments, config, stages)
 
 
-def _ingest(config: "Config") -> int:
+def _config(arguments: argparse.Namespace) -> "Config":
+    config = config_of(arguments)
+    return config.model_copy(update={"slot": arguments.slot}) if arguments.slot else config
+
+
+def _ingest(config: "Config", load: Callable[[], "Config"]) -> int:
     from pathlib import Path
 
     from hub.ingest.main import run_ingest
@@ -71,6 +80,7 @@ def _ingest(config: "Config") -> int:
                 config,
                 slot=slot,
                 mark_schema_id=lambda: SchemaIds(registry).current("ingest_mark.v1"),
+                load=load,
             )
     finally:
         registry.close()
@@ -96,6 +106,7 @@ def _several(arguments: argparse.Namespace, config: "Config", stages: list[str])
         slot = ["--slot", arguments.slot] if arguments.slot else []
         supervisor.add(name, [*words, *slot])
     print(f"running {', '.join(supervisor.workers)}; logs in {supervisor.folder}", flush=True)
+    signal.signal(signal.SIGHUP, lambda *_: supervisor.hang_up())
     with stop_on_signals() as stop:
         supervisor.run(stop)
     ended = [each for each in supervisor.workers.values() if each.given_up is not None]

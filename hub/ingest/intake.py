@@ -38,7 +38,7 @@ class Source:
     def __init__(self, source_id: str, config: SourceConfig) -> None:
         self.id = source_id
         self.config = config
-        self.connector: Connector = find_connector(config.connector)
+        self.connector: Connector = _connector(source_id, config.connector)
         self.lane: str = config.lane or self.connector.lane
         self.topic = raw_topic(config.connector, self.lane)
         self.refused = is_defence(config.purpose)
@@ -84,6 +84,14 @@ class Source:
                 type(error).__name__,
             )
             return ""
+
+
+def _connector(source_id: str, name: str) -> Connector:
+    try:
+        return find_connector(name)
+    except ConfigError as error:
+        where = f"source.{source_id}.connector"
+        raise ConfigError(error.what, where=where, fix=error.fix) from error
 
 
 class Snapshot(NamedTuple):

@@ -19,8 +19,8 @@ from hub.config import Config
 from hub.errors import EnvironmentNotReadyError, HubError
 from hub.evidence import EvidenceStore
 from hub.ingest.drainer import Drainer
-from hub.ingest.drop import DropFolder
 from hub.ingest.durable import Durable
+from hub.ingest.entries import Entries
 from hub.ingest.intake import LANES, Intake
 from hub.ingest.limits import ByteBudget
 from hub.ingest.log import IngestLog
@@ -29,6 +29,7 @@ from hub.ingest.sources.cursors import Cursors
 from hub.ingest.sources.inlet import Services
 from hub.ingest.sources.runner import Sources
 from hub.ingest.status import Status
+from hub.reloading import Answer
 
 __all__ = ["IngestHandle", "run_ingest"]
 
@@ -50,8 +51,11 @@ def run_ingest(
     stop: threading.Event | None = None,
     mark_schema_id: Callable[[], int],
     ready: Callable[[int], None] | None = None,
+    load: Callable[[], Config] | None = None,
 ) -> None:
     """Take payloads until SIGTERM, SIGINT or `stop`; `ready` hears of the port.
+
+    At SIGHUP it takes the sources of the configuration that `load` gives.
 
     `mark_schema_id` gives the registry's id of `ingest_mark.v1-value`; it may raise while the
     registry is away and is asked again. Raises what made going on impossible: the slot is taken,
@@ -75,7 +79,7 @@ def run_ingest(
         pool = opened.enter_context(ThreadPoolExecutor(_THREADS, thread_name_prefix="ingest"))
         process = _Process(config, slot, logs, mark_schema_id, cursors=cursors, pool=pool)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(process.run(stop, ready))
+            runner.run(process.run(stop, ready, load))
     if process.error is not None:
         raise process.error
 
@@ -101,21 +105,21 @@ class _Process:
         self._budget = ByteBudget(config.ingest.inflight_bytes)
         self._mark_schema_id = mark_schema_id
         self._intake = Intake(config, logs, EvidenceStore.open(config.evidence()))
-        self._folders = [
-            DropFolder(self._intake, source)
-            for source in self._intake.sources.values()
-            if source.config.transport.kind == "drop_folder"
-        ]
         self._status = Status(logs)
         self.error: HubError | None = None
 
-    async def run(self, stop: threading.Event | None, ready: Callable[[int], None] | None) -> None:
+    async def run(
+        self,
+        stop: threading.Event | None,
+        ready: Callable[[int], None] | None,
+        load: Callable[[], Config] | None,
+    ) -> None:
         loop = asyncio.get_running_loop()
         ending = asyncio.Event()
         durable = Durable(self._logs, loop)
         services = Services(self._intake, durable, self._budget, self._cursors, self._pool)
         sources = Sources(services, slot=self._slot)
-        prepared = sources.prepare(self._intake.sources.values())
+        entries = Entries(self._config, self._intake, sources=sources)
         self._status.sources = sources.report
         front = Front(
             self._config,
@@ -128,27 +132,46 @@ class _Process:
         drainers = self._drainers(durable, loop, ending)
         runner = web.ServerRunner(front.server(), shutdown_timeout=_ANSWER_S)
         await runner.setup()
+        reloading = asyncio.create_task(self._reloads(entries, front, load))
         try:
             port = await self._listen(runner)
             for drainer in drainers:
                 drainer.start()
-            for folder in self._folders:
-                folder.start()
-            sources.start(prepared)
+            entries.start()
             if ready is not None:
                 ready(port)
             _log.info("ingest takes payloads: slot=%s port=%d", self._slot, port)
             await _until(stop, ending)
         finally:
             await runner.cleanup()
-            await sources.stop()
-            await asyncio.gather(*(_in_thread(folder.stop) for folder in self._folders))
+            reloading.cancel()
+            await asyncio.wait({reloading})
+            await entries.stop()
             ended = await asyncio.gather(
                 *(_in_thread(partial(each.stop, within_s=_DRAIN_S)) for each in drainers)
             )
             if not all(ended):
                 _log.warning("a drainer still waits for Kafka; its records stay in the log")
             _log.info("ingest ended: slot=%s left=%s", self._slot, self._left())
+
+    async def _reloads(
+        self, entries: Entries, front: Front, load: Callable[[], Config] | None
+    ) -> None:
+        """Take sources anew at every SIGHUP, one after the other."""
+        if load is None or threading.current_thread() is not threading.main_thread():
+            return
+        asked = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
+        name = f"ingest.{self._slot}"
+        while True:
+            await asked.wait()
+            asked.clear()
+            try:
+                config = await asyncio.get_running_loop().run_in_executor(None, load)
+                answer = Answer(name, changes=await entries.take(config, front))
+            except HubError as error:
+                answer = Answer(name, error=str(error))
+            answer.write(self._config.data)
 
     def _left(self) -> dict[str, int]:
         return {lane: log.backlog() for lane, log in self._logs.items()}

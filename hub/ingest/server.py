@@ -30,6 +30,7 @@ from hub.ingest.protocol import BoundedServer, Connection
 from hub.ingest.records import new_payload_id, pack
 from hub.ingest.status import Status
 from hub.metrics import StageMetrics
+from hub.reloading import Changes
 
 __all__ = ["Front"]
 
@@ -81,6 +82,15 @@ class Front:
     def server(self) -> BoundedServer:
         """A server to be given to a runner, inside the event loop."""
         return BoundedServer(self.handle)
+
+    def take(self, config: Config, door: Door, changes: Changes) -> None:
+        """Go by another configuration's sources; those that did not change keep their rates."""
+        self._door = door
+        for id_ in changes.removed:
+            del self._buckets[id_]
+        for id_ in (*changes.added, *changes.changed):
+            limits = config.source[id_].limits
+            self._buckets[id_] = TokenBucket(limits.per_second, limits.burst)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; nothing that goes wrong here ends the connection of another."""

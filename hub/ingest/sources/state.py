@@ -27,7 +27,10 @@ class SourceState:
         self.reason = ""
         self.since = clock()
         self.outages = 0
-        self._measure()
+
+    def begin(self) -> None:
+        """Its task runs."""
+        self._enter("connecting")
 
     def up(self) -> None:
         """It works; ends an outage."""

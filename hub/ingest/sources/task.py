@@ -43,6 +43,7 @@ class SourceTask:
 
     async def run(self) -> None:
         """Until cancelled. Whatever goes wrong here is this source's alone."""
+        self.state.begin()
         if self.source.refused:
             self.state.aside("not-taken", "this hub takes nothing from this source")
             return

@@ -13,9 +13,7 @@ __all__ = ["tls_context"]
 def tls_context(tls: Tls, *, where: str) -> ssl.SSLContext:
     """How to speak TLS to a source; `ConfigError` names the setting that can't be used."""
     try:
-        files = tuple(
-            (path, path.stat().st_mtime_ns) for path in (tls.ca, tls.certificate, tls.key) if path
-        )
+        files = tuple((path, path.stat().st_mtime_ns) for path in tls.files())
         return _context(tls, files)
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(
