@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 import signal
 import sys
 import threading
@@ -37,6 +38,7 @@ _log = logging.getLogger("hub.ingest")
 
 _DRAIN_S = 5.0
 _ANSWER_S = 5.0
+_FILES = 65_536
 # For what would hold up the event loop: the evidence store, cursors, large bodies.
 _THREADS = 4
 # The log's writer needs the interpreter for microseconds at a time; with Python's 5 ms it waits
@@ -61,6 +63,7 @@ def run_ingest(
     registry is away and is asked again. Raises what made going on impossible: the slot is taken,
     the log contradicts Kafka, the port or the folder can't be used.
     """
+    _allow_connections()
     with ExitStack() as opened:
         opened.callback(sys.setswitchinterval, sys.getswitchinterval())
         sys.setswitchinterval(_SWITCH_S)
@@ -82,6 +85,14 @@ def run_ingest(
             runner.run(process.run(stop, ready, load))
     if process.error is not None:
         raise process.error
+
+
+def _allow_connections() -> None:
+    """Each source and each client is a file; the usual soft limit of 1,024 is soon reached."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(_FILES, hard) if hard != resource.RLIM_INFINITY else _FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class _Process:
