@@ -19,6 +19,7 @@ __all__ = [
     "HttpPoll",
     "HttpPush",
     "HttpStream",
+    "Kafka",
     "Pulled",
     "Tls",
     "Transport",
@@ -180,6 +181,36 @@ class HttpStream(Http):
     )
 
 
+class Kafka(Pulled):
+    """The hub mirrors a topic of another cluster."""
+
+    shards: ClassVar[tuple[str, ...]] = ("header:",)
+
+    kind: Literal["kafka"]
+    bootstrap: str = Field(min_length=1, description="Brokers of the other cluster: host:port,…")
+    topic: str = Field(pattern=r"^[A-Za-z0-9._-]{1,249}$", description="Its topic")
+    group: str = Field(
+        default="", max_length=249, description="Consumer group; `hub.` and the source's id"
+    )
+    start: Literal["earliest", "latest"] = Field(
+        default="earliest", description="Where to begin while the group has no offsets"
+    )
+    client: Mapping[str, str | int | bool] = Field(
+        default_factory=dict, description="librdkafka settings: security, certificates"
+    )
+    secret_client: Mapping[str, SecretName] = Field(
+        default_factory=dict, description="Settings whose values are secrets, by their names"
+    )
+
+    def secrets(self) -> tuple[str, ...]:
+        """Names of the secrets it needs."""
+        return tuple(self.secret_client.values())
+
+    def files(self) -> tuple[Path, ...]:
+        """Files it needs, such as certificates."""
+        return tuple(Path(str(v)) for k, v in self.client.items() if k.endswith(".location"))
+
+
 def _kind(value: Any) -> str:
     """The kind of an entry's transport; a source pushes when nothing is said."""
     given = value.get("kind", "http_push") if isinstance(value, Mapping) else value.kind
@@ -191,13 +222,15 @@ KINDS: dict[str, type[HttpPush | DropFolder | Pulled]] = {
     "drop_folder": DropFolder,
     "http_poll": HttpPoll,
     "http_stream": HttpStream,
+    "kafka": Kafka,
 }
 
 Transport = Annotated[
     Annotated[HttpPush, Tag("http_push")]
     | Annotated[DropFolder, Tag("drop_folder")]
     | Annotated[HttpPoll, Tag("http_poll")]
-    | Annotated[HttpStream, Tag("http_stream")],
+    | Annotated[HttpStream, Tag("http_stream")]
+    | Annotated[Kafka, Tag("kafka")],
     Discriminator(
         _kind,
         custom_error_type="no_such_transport",

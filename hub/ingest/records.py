@@ -13,6 +13,7 @@ __all__ = [
     "file_payload_id",
     "late_body",
     "new_payload_id",
+    "offset_payload_id",
     "pack",
     "page_payload_id",
     "timestamp",
@@ -92,6 +93,11 @@ def page_payload_id(source_id: str, number: int, page: str, sha256: str) -> str:
 def _named(*parts: str) -> str:
     digest = hashlib.sha256("\0".join(parts).encode())
     return _uuid(int.from_bytes(digest.digest()[:16], "big"), version=8)
+
+
+def offset_payload_id(source_id: str, topic: str, partition: int, offset: int) -> str:
+    """The id of a mirrored record: read again, it is the same."""
+    return _named("offset", source_id, topic, str(partition), str(offset), "")
 
 
 def timestamp(seconds: float) -> str:

@@ -17,6 +17,7 @@ from ingest_support import handle, logged, make_config, post
 from sources_rig import http, peer, poll, rig, run, scripted, until
 
 from hub import metrics
+from hub.ingest.intake import Arrival
 from hub.ingest.sources.backoff import Backoff
 from hub.ingest.sources.cursors import Cursors
 from hub.ingest.sources.known import Known, pointed
@@ -103,6 +104,21 @@ def test_how_each_source_stands_is_on_the_metrics_and_leaves_with_it(tmp_path):
                 name = "hub_source_state_since_timestamp_seconds"
                 assert abs(metrics.value(name, source_id="m-down") - since) < 0.01
         assert b'hub_source_up{source_id="m-' not in metrics.render()
+
+    run(scenario())
+
+
+def test_payloads_that_are_put_together_keep_their_order_whatever_their_size(tmp_path):
+    async def scenario():
+        async with (
+            peer(_stuck) as server,
+            rig(tmp_path, {"feed": poll(server.url)}) as hub,
+        ):
+            bodies = [b"%d " % n * (1 if n % 3 else 40_000) for n in range(200)]
+            arrivals = [Arrival(body, "", {}, f"id-{n}", 1.0) for n, body in enumerate(bodies)]
+            await hub.tasks["feed"]._inlet.put_all(arrivals)
+            ids = [dict(record.headers)["payload_id"].decode() for record in hub.durable()]
+            assert ids == [f"id-{n}" for n in range(200)]
 
     run(scenario())
 

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from hub.errors import HubError, Recovery
@@ -81,21 +82,33 @@ class Inlet:
         It waits as long as the log is full or its disk fails: a source that is not answered keeps
         what it has.
         """
-        if len(body) > self.body_bytes:
-            self.refuse("too-large")
-            return
-        while wait_s := self._bucket.take():  # noqa: ASYNC110 - time is what it waits for
-            await asyncio.sleep(wait_s)
-        arrival = Arrival(
-            body,
-            content_type,
-            dict(meta or {}),
-            payload_id or new_payload_id(),
-            time.time() if received_at is None else received_at,
-            snapshot,
+        await self.put_all(
+            [
+                Arrival(
+                    body,
+                    content_type,
+                    dict(meta or {}),
+                    payload_id or new_payload_id(),
+                    time.time() if received_at is None else received_at,
+                    snapshot,
+                )
+            ]
         )
-        await self._until_durable(arrival)
-        self._services.intake.count(self.source, arrival)
+
+    async def put_all(self, arrivals: Sequence[Arrival]) -> None:
+        """Return once all are durable, in their order and with one sync for many."""
+        packed: list[tuple[Arrival, bytes]] = []
+        for arrival in arrivals:
+            if len(arrival.body) > self.body_bytes:
+                self.refuse("too-large")
+                continue
+            while wait_s := self._bucket.take():  # noqa: ASYNC110 - time is what it waits for
+                await asyncio.sleep(wait_s)
+            packed.append((arrival, await self._again(partial(self._record, arrival))))
+        # Tasks begin in the order they are made, and each enters the log as it begins.
+        await asyncio.gather(*(self._again(partial(self._append, record)) for _, record in packed))
+        for arrival, _ in packed:
+            self._services.intake.count(self.source, arrival)
 
     def refuse(self, code: str) -> None:
         """Count a payload that can't be taken."""
@@ -122,25 +135,27 @@ class Inlet:
         """Do what would hold up the other sources."""
         return asyncio.get_running_loop().run_in_executor(self._services.pool, work)
 
-    async def _until_durable(self, arrival: Arrival) -> None:
+    async def _again(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        """Do it as often as it takes, until the log has room and the disks work."""
         backoff = Backoff()
         while True:
             try:
-                await self._append(arrival)
-                return
+                return await work()
             except HubError as error:
                 if error.recovery is not Recovery.RETRY:
                     raise
                 self.source.metrics.error(error)
-                await asyncio.sleep(backoff.pause_s(held_s=0.0))
+            await asyncio.sleep(backoff.pause_s(held_s=0.0))
 
-    async def _append(self, arrival: Arrival) -> None:
-        source, services = self.source, self._services
+    async def _record(self, arrival: Arrival) -> bytes:
+        """The record of a payload, whose body is in the evidence store when it belongs there."""
+        intake = self._services.intake
         stored = None
-        if services.intake.belongs_in_evidence(len(arrival.body), arrival.content_type):
-            put = services.intake.evidence.put
-            stored = await self.in_thread(lambda: put(arrival.body, "body"))
-        record = pack(services.intake.record(source, arrival, stored=stored))
-        sequence = await services.durable.append(source.lane, record)
-        if source.config.ack == "replicated":
-            await services.durable.moved(source.lane, sequence)
+        if intake.belongs_in_evidence(len(arrival.body), arrival.content_type):
+            stored = await self.in_thread(lambda: intake.evidence.put(arrival.body, "body"))
+        return pack(intake.record(self.source, arrival, stored=stored))
+
+    async def _append(self, record: bytes) -> None:
+        sequence = await self._services.durable.append(self.source.lane, record)
+        if self.source.config.ack == "replicated":
+            await self._services.durable.moved(self.source.lane, sequence)
