@@ -263,8 +263,9 @@ class Connector:
 
     A connector that only hands on (`Inner`) emits nothing itself: both are empty.
 
-    Two pure functions look at bytes before they are parsed: `shard` names what a payload's order
-    depends on, and `split` cuts an endless stream into payloads.
+    Three pure functions look at bytes before they are parsed: `shard` names what a payload's order
+    depends on, `split` cuts an endless stream into payloads, and `cursor` says from an answer what
+    a poll asks for next (`{cursor}` in its request; empty: the same again).
     """
 
     name: str
@@ -281,6 +282,7 @@ class Connector:
     """What an example entry of a source sets, where the defaults do not do."""
     shard: Callable[[bytes], str] | None = None
     split: Split | None = None
+    cursor: Callable[[bytes], str] | None = None
 
     def __post_init__(self) -> None:
         missing = set(self.emits) ^ set(self.identity)

@@ -308,6 +308,17 @@ def _plates(node: Node, payload: Payload, options: Options) -> Iterator[Outcome]
         yield plate_read(common, body, plate, found.value("picName"), (*stamp.flags, *flags))
 
 
+def cursor(body: bytes) -> str:
+    """The newest picture's name, by which the plates poll goes on.
+
+    It begins with the time and has 17 to 25 digits, so it is compared as a text; the order of the
+    plates is not.
+    """
+    root = parse_xml(body)
+    names = (plate.value("picName") for plate in root.findall("Plate"))
+    return max((name for name in names if name.isascii() and name.isdigit()), default="")
+
+
 def _nothing(why: str) -> Callable[[Node, Payload, Options], Iterable[Outcome]]:
     return lambda _node, _payload, _options: (Nothing(why=why),)
 
@@ -348,4 +359,5 @@ connector = Connector(
     },
     options=Options,
     split=MultipartStream,
+    cursor=cursor,
 )

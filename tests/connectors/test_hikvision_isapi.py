@@ -490,3 +490,10 @@ def test_no_values_give_a_traceback(fields, plate, level, schemas):
 )
 def test_a_megabyte_of_junk_never_gives_a_traceback(body):
     gives_only_outcomes(payload(body))
+
+
+def test_the_plates_poll_goes_on_at_the_newest_picture_whatever_the_order():
+    sample = OWN / "plates_poll.xml"
+    assert connector.cursor(sample.read_bytes()) == "202603140744509200"
+    assert connector.cursor(b"<Plates><Plate><picName>x</picName></Plate></Plates>") == ""
+    assert connector.cursor(b"<Plates/>") == ""

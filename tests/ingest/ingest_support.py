@@ -53,6 +53,14 @@ CONNECTORS = {
         identity={},
         split=MultipartStream,
     ),
+    "cursor_test": Connector(
+        name="cursor_test",
+        title="Says where a poll goes on",
+        parse=_parse,
+        emits=(),
+        identity={},
+        cursor=lambda body: body.split(b"<last>")[1].split(b"<")[0].decode(),
+    ),
 }
 
 

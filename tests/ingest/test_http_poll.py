@@ -251,6 +251,33 @@ def test_a_cursor_is_kept_with_the_data_and_goes_on_after_a_restart(tmp_path):
     run(scenario())
 
 
+def test_a_connector_says_where_to_go_on_in_an_answer_that_only_it_can_read(tmp_path):
+    async def since(request: Request, writer):
+        last = int(request.body.split(b"<t>")[1].split(b"<")[0] or 0)
+        answers = [b"<last>1</last>", b"no answer of that kind", b"<last>2</last>"]
+        writer.write(http(answers[min(len(server.requests) - 1, 2)] + b"!" * last))
+
+    async def scenario():
+        nonlocal server
+        async with peer(since) as server:
+            source = poll(server.url, method="POST", body="<a><t>{cursor}</t></a>")
+            async with rig(tmp_path, {"feed": source | {"connector": "cursor_test"}}) as hub:
+                await until(lambda: len(server.requests) > 4)
+                bodies = [request.body for request in server.requests[:4]]
+                assert bodies == [
+                    b"<a><t></t></a>",
+                    b"<a><t>1</t></a>",
+                    b"<a><t>1</t></a>",
+                    b"<a><t>2</t></a>",
+                ]
+                assert server.requests[0].line.startswith("POST / ")
+                values = [record.value for record in hub.durable()]
+                assert b"no answer of that kind!" in values, "it is taken all the same"
+
+    server = None
+    run(scenario())
+
+
 def test_a_page_that_comes_again_after_a_crash_has_the_same_payload_id(tmp_path):
     async def scenario():
         async with peer(scripted(http(b"1"))) as server:

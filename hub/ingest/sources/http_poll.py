@@ -69,22 +69,23 @@ def connect(source: Source) -> "Poll":
     settings = source.config.transport
     assert isinstance(settings, HttpPoll)
     where = f"source.{source.id}.transport"
-    if _CURSOR in settings.url + settings.body and not settings.cursor:
+    told = settings.cursor or source.connector.cursor
+    if _CURSOR in settings.url + settings.body and not told:
         raise ConfigError(
             "{cursor} is asked for, but nothing says where an answer has it",
             where=f"{where}.cursor",
             fix="write a JSON pointer such as /meta/last",
         )
-    return Poll(settings, Access.of(source.id, settings), whole=source.config.snapshot)
+    return Poll(source, settings, Access.of(source.id, settings))
 
 
 class Poll:
-    """One polled source; `whole`: each answer is a full snapshot, none of its pages is left out."""
+    """One polled source. Of one that sends snapshots no page of an answer is left out."""
 
-    def __init__(self, settings: HttpPoll, access: Access, *, whole: bool) -> None:
+    def __init__(self, source: Source, settings: HttpPoll, access: Access) -> None:
+        self._source = source
         self._settings = settings
         self._access = access
-        self._whole = whole
         asks = f"{settings.url}\0{settings.body}\0{settings.cursor}"
         self._asks = hashlib.sha256(asks.encode()).hexdigest()
         self._refreshed_at = float("-inf")
@@ -197,16 +198,27 @@ class Poll:
         return following
 
     async def _cursor(self, inlet: Inlet, page: _Page) -> str:
-        if not self._settings.cursor:
+        """What a page says of where to go on; empty when it says nothing."""
+        own = self._source.connector.cursor
+        if self._settings.cursor:
+            found = await _pointed(inlet, page, self._settings.cursor)
+        elif own is not None and _CURSOR in self._settings.url + self._settings.body:
+            try:
+                found = await inlet.in_thread(lambda: own(page.content))
+            except Exception as error:  # noqa: BLE001 - any answer is taken, whatever a connector does
+                # Normalise will say what is wrong with it; until then the same is asked for.
+                self._source.metrics.error("cursor-" + type(error).__name__)
+                return ""
+        else:
             return ""
-        return (await _pointed(inlet, page, self._settings.cursor))[:_CURSOR_MOST]
+        return found[:_CURSOR_MOST]
 
     async def _put(self, inlet: Inlet, known: Known, page: _Page, url: str, part: Snapshot) -> None:
         """Make a page durable, unless it is known."""
         payload_id = page_payload_id(inlet.source.id, known.count, url, page.sha256)
         alone = part.complete and part.page == 1
         unchanged = page.sha256 in known.pages or payload_id in self._taken
-        if unchanged and (alone or not self._whole):
+        if unchanged and (alone or not self._source.config.snapshot):
             inlet.refuse("unchanged")
             return
         headers = page.headers
