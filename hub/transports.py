@@ -116,11 +116,14 @@ class Http(Pulled):
     secret_headers: Mapping[str, SecretName] = Field(
         default_factory=dict, description="Headers whose values are secrets, by their names"
     )
+    secret_query: Mapping[str, SecretName] = Field(
+        default_factory=dict, description="Parameters of the URL that are secrets, by their names"
+    )
 
     def secrets(self) -> tuple[str, ...]:
         """Names of the secrets it needs."""
         own = (self.auth.secret,) if self.auth else ()
-        return (*own, *self.secret_headers.values())
+        return (*own, *self.secret_headers.values(), *self.secret_query.values())
 
     def files(self) -> tuple[Path, ...]:
         """Files it needs, such as certificates."""

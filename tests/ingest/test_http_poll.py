@@ -184,6 +184,29 @@ def test_all_pages_are_taken_each_once_and_the_last_one_is_complete(tmp_path):
     run(scenario())
 
 
+@pytest.mark.parametrize(
+    ("answer", "complete"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "true"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "true"),
+        (b"HTTP/1.0 200 OK\r\n\r\n{}", "false"),
+    ],
+)
+def test_a_snapshot_whose_end_cannot_be_checked_is_not_complete(tmp_path, answer, complete):
+    async def once(request: Request, writer):
+        writer.write(answer)
+        writer.close()
+
+    async def scenario():
+        async with peer(once) as server:
+            source = poll(server.url) | {"snapshot": True}
+            async with rig(tmp_path, {"feed": source}) as hub:
+                (record,) = await hub.records(1)
+                assert headers_of(record)["complete"] == complete
+
+    run(scenario())
+
+
 def test_pages_that_were_taken_are_left_out_of_a_feed_that_is_no_snapshot(tmp_path):
     async def pages(request: Request, writer):
         if request.target == "/x":

@@ -20,16 +20,18 @@ def test_secrets_come_from_the_environment_or_a_folder_and_are_in_no_message(tmp
     async def scenario():
         async with peer(scripted(http(b"1"))) as server:
             source = poll(
-                server.url,
+                server.url + "/x?area=hn",
                 auth={"kind": "bearer", "secret": "FEED_TOKEN"},
                 headers={"Digitraffic-User": "hanoi"},
                 secret_headers={"X-Api-Key": "API_KEY"},
+                secret_query={"key": "API_KEY"},
             )
             async with rig(tmp_path / "data", {"feed": source}) as hub:
                 await hub.records(1)
             sent = server.requests[0].headers
             assert sent["authorization"] == "Bearer token-9"
             assert sent["x-api-key"] == "key-7"
+            assert server.requests[0].target == "/x?area=hn&key=key-7"
             assert sent["digitraffic-user"] == "hanoi"
 
     run(scenario())

@@ -33,6 +33,8 @@ class Access(NamedTuple):
     """How the hub reaches one source; everything in it was checked."""
 
     headers: Mapping[str, str]
+    query: Mapping[str, str]
+    """Parameters that are secrets: in no log and in no id, only in what is sent."""
     auth: httpx.Auth | None
     context: ssl.SSLContext
 
@@ -50,11 +52,20 @@ class Access(NamedTuple):
                     where=f"{where}: header {name}",
                     fix="use printable ASCII",
                 )
+        query = {
+            name: secret(wanted, where=f"{where}.secret_query.{name}")
+            for name, wanted in settings.secret_query.items()
+        }
         return cls(
             headers,
+            query,
             _auth(settings.auth, where=f"{where}.auth"),
             tls_context(settings.tls, where=f"{where}.tls"),
         )
+
+    def url(self, text: str) -> httpx.URL:
+        """An address as it is asked."""
+        return httpx.URL(text).copy_merge_params(self.query) if self.query else httpx.URL(text)
 
     @asynccontextmanager
     async def client(self, *, timeout_s: float) -> AsyncIterator[httpx.AsyncClient]:

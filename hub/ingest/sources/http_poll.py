@@ -58,6 +58,8 @@ class _Page(NamedTuple):
     headers: httpx.Headers
     link: str
     """The next page by the header `Link`."""
+    whole: bool
+    """Whether a cut connection would have been noticed."""
 
     @property
     def sha256(self) -> str:
@@ -111,7 +113,7 @@ class Poll:
         unconditional = not request.conditions
         snapshot, hashes, cursor = new_payload_id(), list[str](), known.cursor
         first: httpx.Headers | None = None
-        seen = {request.url}
+        seen, whole = {request.url}, True
         while True:
             async with self._page(client, inlet, request) as page:
                 if page is None:
@@ -120,8 +122,9 @@ class Poll:
                 following = await self._next(inlet, page, request.url)
                 cursor = await self._cursor(inlet, page) or cursor
                 hashes.append(page.sha256)
-                part = Snapshot(snapshot, len(hashes), complete=not following)
-                await self._put(inlet, known, page, request.url, part)
+                whole = whole and page.whole
+                part = Snapshot(snapshot, len(hashes), complete=whole and not following)
+                await self._put(inlet, known, page, request.url, part=part, more=bool(following))
             if not following:
                 break
             if following in seen or len(seen) >= self._settings.pages_max:
@@ -166,7 +169,7 @@ class Poll:
                     asyncio.timeout(settings.timeout_s),
                     client.stream(
                         request.method,
-                        request.url,
+                        self._access.url(request.url),
                         content=request.body.encode() or None,
                         headers=request.conditions,
                     ) as response,
@@ -180,7 +183,7 @@ class Poll:
                 return
             content = await _content(inlet, response, bytes(body))
             link = response.links.get("next", {}).get("url", "")
-            yield _Page(bytes(body), content, response.headers, link)
+            yield _Page(bytes(body), content, response.headers, link, _ends(response.headers))
         finally:
             inlet.give_back(len(body))
 
@@ -213,10 +216,12 @@ class Poll:
             return ""
         return found[:_CURSOR_MOST]
 
-    async def _put(self, inlet: Inlet, known: Known, page: _Page, url: str, part: Snapshot) -> None:
+    async def _put(
+        self, inlet: Inlet, known: Known, page: _Page, url: str, *, part: Snapshot, more: bool
+    ) -> None:
         """Make a page durable, unless it is known."""
         payload_id = page_payload_id(inlet.source.id, known.count, url, page.sha256)
-        alone = part.complete and part.page == 1
+        alone = not more and part.page == 1
         unchanged = page.sha256 in known.pages or payload_id in self._taken
         if unchanged and (alone or not self._source.config.snapshot):
             inlet.refuse("unchanged")
@@ -250,6 +255,12 @@ async def _read(inlet: Inlet, response: httpx.Response, body: bytearray) -> None
         if not await inlet.reserve(len(piece)):
             raise SourceDownError("the hub holds as many bodies as it can")
         body += piece
+
+
+def _ends(headers: httpx.Headers) -> bool:
+    """Whether an answer says where it ends; one that ends with its connection may be cut short."""
+    chunked = "chunked" in headers.get("Transfer-Encoding", "").lower()
+    return chunked or "Content-Length" in headers or bool(encoding_of(headers))
 
 
 async def _content(inlet: Inlet, response: httpx.Response, body: bytes) -> bytes:

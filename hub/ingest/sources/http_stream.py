@@ -57,7 +57,9 @@ class Stream:
             async with (
                 self._access.client(timeout_s=settings.silence_s) as client,
                 client.stream(
-                    settings.method, settings.url, content=settings.body.encode() or None
+                    settings.method,
+                    self._access.url(settings.url),
+                    content=settings.body.encode() or None,
                 ) as response,
             ):
                 if not response.is_success:
