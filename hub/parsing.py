@@ -30,7 +30,7 @@ from hub.errors import ConfigError, RecordError
 from hub.evidence import EvidenceStore
 from hub.ingest.limits import inflate
 from hub.raw_topics import connector_topics
-from hub.reloading import options_of
+from hub.reloading import source_options
 from hub.replayed import INDEXES, Indexes, only
 from hub.schema_ids import SchemaIds
 
@@ -129,7 +129,7 @@ class Parser:
         """Go by another configuration's sources; for wrong options `ConfigError` and no change."""
         for source_id, source in config.source.items():
             if source != self._config.source.get(source_id):
-                options_of(connector(source.connector), source_id, source)
+                source_options(connector(source.connector), source_id, source)
         self._config = self._config.model_copy(update={"source": config.source})
         self._envelopes.clear()
 
@@ -172,7 +172,7 @@ class Parser:
         known = self._envelopes.get((name, source_id))
         if known is None:
             found = connector(name)
-            options = options_of(found, source_id, self._config.source.get(source_id))
+            options = source_options(found, source_id, self._config.source.get(source_id))
             known = self._envelopes[name, source_id] = Envelope(
                 found,
                 options,

@@ -22,7 +22,7 @@ from hub.config import Config, SourceConfig
 from hub.connector import Connector, Options
 from hub.errors import ConfigError, HubError
 
-__all__ = ["ROLES", "Answer", "Changes", "Reload", "options_of", "running", "tell"]
+__all__ = ["ROLES", "Answer", "Changes", "Reload", "running", "source_options", "tell"]
 
 _log = logging.getLogger("hub.reload")
 
@@ -108,7 +108,7 @@ class Reload:
         answer.write(self.config.data)
 
 
-def options_of(connector: Connector, source_id: str, source: SourceConfig | None) -> Options:
+def source_options(connector: Connector, source_id: str, source: SourceConfig | None) -> Options:
     """A connector's options as a source's entry gives them; `ConfigError` names the wrong one."""
     try:
         return connector.options(**(source.connector_options() if source else {}))

@@ -68,11 +68,11 @@ def _check(config: "Config") -> None:
     from hub.ingest.auth import Door
     from hub.ingest.intake import Source
     from hub.ingest.sources.runner import check
-    from hub.reloading import options_of
+    from hub.reloading import source_options
 
     sources = [Source(id_, entry) for id_, entry in config.source.items()]
     for source in sources:
-        options_of(source.connector, source.id, source.config)
+        source_options(source.connector, source.id, source.config)
     Door(config.source)
     check(sources)
 

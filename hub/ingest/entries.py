@@ -16,7 +16,7 @@ from hub.ingest.server import Front
 from hub.ingest.sources.runner import Sources, check
 from hub.ingest.sources.stamp import stamp_of
 from hub.ingest.sources.task import SourceTask
-from hub.reloading import Changes, options_of
+from hub.reloading import Changes, source_options
 
 __all__ = ["Entries"]
 
@@ -73,7 +73,7 @@ class Entries:
         changes = Changes.between(self._config, config, stale=stale)
         renewed = {id_: every[id_] for id_ in (*changes.added, *changes.changed)}
         for id_, source in renewed.items():
-            options_of(source.connector, id_, source.config)
+            source_options(source.connector, id_, source.config)
         check(every.values())
         return _Renewed(
             changes,

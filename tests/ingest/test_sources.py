@@ -173,6 +173,18 @@ def test_one_process_at_a_time_reads_a_source_and_another_takes_over_from_a_dead
     own.close()
 
 
+def test_a_task_that_ends_late_does_not_let_go_of_its_successors_source(tmp_path):
+    own = Cursors(tmp_path)
+    assert own.claim("feed")
+    assert own.claim("feed"), "its successor, after a reload"
+    for answer in ("False", "True"):
+        own.release("feed")
+        command = [sys.executable, "-c", OTHER, str(tmp_path)]
+        other = subprocess.run(command, input="", capture_output=True, text=True, check=True)
+        assert other.stdout == f"{answer}\n"
+    own.close()
+
+
 def test_a_cursor_is_whole_or_not_there(tmp_path):
     cursors = Cursors(tmp_path)
     assert cursors.load("feed") == {}

@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ class Cursors:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._claims: Counter[str] = Counter()
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -48,11 +50,14 @@ class Cursors:
             fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _place(source_id))
         except OSError:
             return False
+        self._claims[source_id] += 1
         return True
 
     def release(self, source_id: str) -> None:
-        """Another process may read it."""
-        fcntl.lockf(self._lock, fcntl.LOCK_UN, 1, _place(source_id))
+        """Another process may read it, unless this one has begun anew with it."""
+        self._claims[source_id] -= 1
+        if self._claims[source_id] == 0:
+            fcntl.lockf(self._lock, fcntl.LOCK_UN, 1, _place(source_id))
 
     def load(self, source_id: str) -> dict[str, Any]:
         """The source's cursor; empty when it has none, or none that can be read."""
