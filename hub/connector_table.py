@@ -48,7 +48,7 @@ def options_shown(connector: Connector) -> list[dict[str, Any]]:
 def ways_in(connector: Connector) -> tuple[str, ...]:
     """Kinds of transport its payloads come by; also a stream, where it splits one."""
     kinds = connector.transports
-    splits = getattr(connector, "split", None) is not None and "http_stream" not in kinds
+    splits = connector.split is not None and "http_stream" not in kinds
     return (*kinds, "http_stream") if splits else kinds
 
 

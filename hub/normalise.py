@@ -22,11 +22,13 @@ from hub.defence import Defence
 from hub.engine.books import Books, Count
 from hub.engine.task import Partition, Produce, Restored, Span
 from hub.envelope import Canonical, InnerRejection, Withheld, raw_topic
-from hub.errors import ConfigError
+from hub.errors import ConfigError, EnvironmentNotReadyError, UnavailableError
 from hub.evidence import EvidenceStore
+from hub.kafka.admin import Cluster
 from hub.kafka.reading import Follower
 from hub.metrics import StageMetrics
 from hub.parsing import Parser, RawRecord, described, event_codecs
+from hub.raw_topics import connector_topics
 from hub.registers import applied
 from hub.reloading import Reload
 from hub.schema_ids import SchemaIds
@@ -84,17 +86,38 @@ class Normalise:
         self._follower = Follower(config.kafka, _DEVICES, applied(decode, defence))
         self._follower.catch_up()
         self._followed, self._ready = float("-inf"), False
+        self._unread: list[str] = []
 
     def tick(self) -> bool:
         """Apply changes of the register and of sources; wait while the register can't be read."""
         if self._reload is not None:
-            self._reload.poll(self._parser.take)
+            self._reload.poll(self._take)
+            if self._unread:
+                raise UnavailableError(f"starting over, to read also {', '.join(self._unread)}")
         now = time.monotonic()
         if now - self._followed > _FOLLOW_S:
             self._followed = now
             self._follower.poll()
             self._ready = self._follower.behind_s() < _REGISTER_MAX_AGE_S
         return self._ready
+
+    def _take(self, config: Config) -> None:
+        """Go by other sources; what is of a connector in no use before needs another subscription.
+
+        Raises `ConfigError` for wrong options, and `EnvironmentNotReadyError` for a connector whose
+        raw topics are not made: nothing has changed then.
+        """
+        fresh = [name for name in config.connectors() if name not in self._metrics]
+        wanted = [topic for name in fresh for topic in connector_topics(name)]
+        there = Cluster(config.kafka).topic_names() if wanted else set()
+        if missing := [topic for topic in wanted if topic not in there]:
+            raise EnvironmentNotReadyError(
+                f"no such topic: {', '.join(missing)}",
+                where="source",
+                fix="run `hub topics apply`, then `hub reload`",
+            )
+        self._parser.take(config)
+        self._unread = fresh
 
     def close(self) -> None:
         """Stop following."""

@@ -29,6 +29,7 @@ from connectors._formats.json import parse_json, scan_json
 from connectors._formats.members import the_integer, the_text
 from connectors._formats.multipart import Part, split
 from connectors._formats.pictures import is_picture, take_pictures
+from connectors._formats.streams import MultipartStream
 from connectors.dahua_cgi.events import outcomes
 from hub import Connector, Event, Nothing, Outcome, Payload, PayloadError, Rejection
 
@@ -248,4 +249,5 @@ connector = Connector(
         "health": ("body.component", "body.state", "body.detail"),
     },
     options=Options,
+    split=MultipartStream,
 )

@@ -212,7 +212,7 @@ def _private(run: _Run) -> Iterator[Problem]:
 
 def _chunked(run: _Run) -> Iterator[Problem]:
     """How a stream is cut into chunks never changes its payloads, where a connector splits one."""
-    split = getattr(run.connector, "split", None)
+    split = run.connector.split
     if split is not None and not cut_alike(split, run.sample):
         text = "its split gives other payloads when the stream comes in other chunks"
         yield run.problem("chunks", text)

@@ -9,9 +9,21 @@ import pytest
 import tomli_w
 from ingest_support import KEY, post, sha
 
+from hub import topics
+from hub.config import load
+from hub.kafka.reading import read_all
+from hub.registry import Registry
 from hub.site import Site
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+
+def apply(site: Site) -> None:
+    registry = Registry(site.config.registry_url)
+    try:
+        topics.apply(load(site.config_file, {"HUB_ID_KEY": "tests: long enough"}), registry)
+    finally:
+        registry.close()
 
 
 def alerts(**more) -> dict:
@@ -49,6 +61,19 @@ def test_every_stage_takes_the_changed_sources_and_a_wrong_option_none(tmp_path)
         assert wrong.returncode == 2
         assert "source.c.options.size" in wrong.stderr
         assert post(port, "/v1/ingest/c", b"<alert/>").status == 200
+
+        signs = {"connector": "spat", "auth": {"bearer_sha256": [sha(KEY)]}}
+        early = reload(c=alerts(), signs=signs)
+        assert early.returncode == 2
+        assert "hub topics apply" in early.stdout + early.stderr
+        assert post(port, "/v1/ingest/signs", b"{}").status == 401
+
+        apply(site)
+        assert reload(c=alerts(), signs=signs).returncode == 0
+        assert post(port, "/v1/ingest/signs", b"{}").status == 200
+        letters = site.config.kafka, "dead_letter.v1"
+        while not any(b"raw.spat.v1" in each.value() for each in read_all(*letters)):
+            site.supervisor.check()
 
         site.supervisor.hang_up()  # as SIGHUP to `hub run ingest normalise process`
         workers = site.supervisor.workers.values()
