@@ -11,6 +11,8 @@ from connectors._formats.text import clean
 
 __all__ = ["the_integer", "the_items", "the_number", "the_object", "the_text"]
 
+_LARGEST = 2**53  # what a float holds to the unit; microseconds since 1970 are below
+
 
 def the_object(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """A member as an object; an empty one for anything that is none."""
@@ -40,7 +42,7 @@ def the_number(data: Mapping[str, Any], name: str) -> float | None:
             value = float(value) if len(value) < 40 else None
         except ValueError:
             return None
-    if type(value) not in {int, float} or not abs(value) < 1e15:  # type: ignore[arg-type] # a number by now
+    if type(value) not in {int, float} or not abs(value) < _LARGEST:  # type: ignore[arg-type] # a number by now
         return None
     return float(value)  # type: ignore[arg-type] # as above
 

@@ -24,8 +24,9 @@ from typing import Any, Final
 import hub
 from connectors._formats.documents import documents
 from connectors._formats.json import parse_json
+from connectors._formats.notices import MESSAGES, Notice
 from connectors._formats.xml import Node, parse_xml
-from connectors.onvif.events import Notice, event
+from connectors.onvif.events import event
 from connectors.onvif.metadata import frames, tree
 from hub import Connector, Nothing, Outcome, Payload, PayloadError, Rejection
 
@@ -36,9 +37,8 @@ _ROOTS: Final = frozenset(
     {"Envelope", "Notify", "PullMessagesResponse", "NotificationMessage", "NotficationMessage",
      "MetadataStream", "MetaDataStream"}
 )  # fmt: skip
-_MESSAGES: Final = ("NotificationMessage", "NotficationMessage")
 _EVENTS, _FRAMES = "/onvif-ej/", "/onvif-mj/"
-_DOCUMENTS_MAX: Final = 1_000
+_DOCUMENTS_MAX: Final = 256
 
 
 class Options(hub.Options):
@@ -75,7 +75,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
 
 def _of_document(root: Node, payload: Payload, options: Options) -> Iterator[Outcome]:
     if root.name.lower() == "metadatastream":
-        notices = [each for name in _MESSAGES for each in root.descendants(name)]
+        notices = [each for name in MESSAGES for each in root.descendants(name)]
         analytics = [tree(each) for each in root.findall("VideoAnalytics")]
         yield from _notices(notices, payload, options)
         if analytics:
@@ -83,7 +83,7 @@ def _of_document(root: Node, payload: Payload, options: Options) -> Iterator[Out
         if not notices and not analytics:
             yield Nothing(why="metadata without events or frames")
         return
-    notices = [each for name in _MESSAGES for each in root.descendants(name)]
+    notices = [each for name in MESSAGES for each in root.descendants(name)]
     if not notices and root.name in _ROOTS:
         fault = root.find("Body/Fault")
         why = "a fault of the camera, not an event" if fault else "an answer without events"
