@@ -1,4 +1,4 @@
-"""Lines of a text that may be gzip, read as they inflate: never whole, and never without bound."""
+"""Bytes that may be gzip, read as they inflate: never whole, and never without bound."""
 
 import zlib
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import Final
 
 from hub.errors import PayloadError
 
-__all__ = ["lines_of"]
+__all__ = ["lines_of", "pieces_of"]
 
 _MAGIC: Final = b"\x1f\x8b"
 _GZIP: Final = 16 + zlib.MAX_WBITS
@@ -21,7 +21,7 @@ def lines_of(
     What came before a break has been yielded by then.
     """
     rest = b""
-    for piece in _pieces(body, max_bytes):
+    for piece in pieces_of(body, max_bytes=max_bytes):
         *lines, rest = (rest + piece).split(b"\n")
         yield from (line.rstrip(b"\r") for line in lines)
         if len(rest) > max_line:
@@ -30,7 +30,8 @@ def lines_of(
         yield rest.rstrip(b"\r")
 
 
-def _pieces(body: bytes, max_bytes: int) -> Iterator[bytes]:
+def pieces_of(body: bytes, *, max_bytes: int = 512 * 1024 * 1024) -> Iterator[bytes]:
+    """The bytes in pieces of 64 KiB at most, inflated where they are gzip; else as `lines_of`."""
     if not body.startswith(_MAGIC):
         for start in range(0, len(body), _STEP):
             yield body[start : start + _STEP]

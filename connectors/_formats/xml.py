@@ -11,7 +11,7 @@ attribute defaults, which is harmless, beside one with entities, which is not.
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser, fromstring
 
@@ -21,7 +21,7 @@ from defusedxml.ElementTree import DefusedXMLParser
 from connectors._formats.text import nfc
 from hub.errors import PayloadError
 
-__all__ = ["XSI_TYPE", "Node", "as_node", "as_values", "parse_xml"]
+__all__ = ["XSI_TYPE", "Node", "XmlSlices", "as_node", "as_values", "parse_xml"]
 
 _CHUNK, _CHUNK_MAX = 65_536, 1_048_576
 _MAX_ELEMENTS = 500_000
@@ -70,6 +70,11 @@ class Node:
         return nfc(text.strip()) if text else ""
 
     @property
+    def layout(self) -> str:
+        """The same with the blanks around it, where they are part of what is said."""
+        return nfc(self._element.text or "")
+
+    @property
     def children(self) -> list["Node"]:
         """Child elements in document order."""
         return [Node(child, self._document) for child in self._element]
@@ -88,6 +93,10 @@ class Node:
     def path(self) -> str:
         """Where the element stands: `a/b[2]/c`, counted from 0 among siblings of one name."""
         return self._document.path(self._element)
+
+    def is_same(self, other: "Node") -> bool:
+        """Whether both are views of one element."""
+        return self._element is other._element  # noqa: SLF001 - of its own class
 
     def attr(self, name: str) -> str:
         """Value of the attribute with this local name; empty when absent."""
@@ -136,6 +145,76 @@ def parse_xml(body: bytes, *, max_bytes: int = 16 * 1024 * 1024, max_depth: int 
         raise PayloadError(f"refused XML: {error}", code="xml-entities") from error
     except (ParseError, ValueError, LookupError) as error:
         raise PayloadError(f"no well-formed XML: {error}", code="malformed") from error
+
+
+class XmlSlices:
+    """A document of any length, read slice by slice: memory holds one slice, not the document.
+
+    Iterating gives each element of the given names with its parent, which by then holds what came
+    before, and drops the slice once the next is asked for. `root` is what was left over. Unlike
+    `parse_xml` it takes no DTD at all and trusts the declared encoding.
+    """
+
+    def __init__(
+        self, pieces: Iterable[bytes], names: frozenset[str], *, max_depth: int = 64
+    ) -> None:
+        self._pieces = pieces
+        self._names = names
+        self._max_depth = max_depth
+        self._open: list[Element] = []
+        self._root: Element | None = None
+        self._count = 0
+        self._tail = b""
+        self._local = _LocalNames()
+
+    @property
+    def root(self) -> Node:
+        """The document without its slices; whole after the iteration only."""
+        if self._root is None:
+            raise PayloadError("an empty payload instead of an XML document", code="empty")
+        return as_node(self._root)
+
+    def __iter__(self) -> Iterator[tuple[Node, Node]]:
+        parser: XMLPullParser[Element] = XMLPullParser(events=("start", "end"))
+        try:
+            for piece in self._pieces:
+                self._refuse_dtd(piece)
+                parser.feed(piece)
+                yield from self._slices(parser)
+            parser.close()
+        except (ParseError, ValueError, LookupError) as error:
+            raise PayloadError(f"no well-formed XML: {error}", code="malformed") from error
+        yield from self._slices(parser)
+
+    def _refuse_dtd(self, piece: bytes) -> None:
+        """A DTD stands before the first element, so only until then is it looked for."""
+        if self._root is None:
+            if b"<!DOCTYPE" in self._tail + piece:
+                raise PayloadError("a DTD in a large document is refused", code="xml-entities")
+            self._tail = piece[-8:]
+
+    def _slices(self, parser: "XMLPullParser[Element]") -> Iterator[tuple[Node, Node]]:
+        level = self._open
+        for event, element in cast("Iterator[tuple[str, Element]]", parser.read_events()):
+            if event == "start":
+                self._begin(element)
+                continue
+            level.pop()
+            if level and element.tag in self._names:
+                yield as_node(level[-1]), as_node(element)
+                level[-1].remove(element)
+                self._count = len(level)
+
+    def _begin(self, element: Element) -> None:
+        element.tag = self._local[element.tag]
+        self._root = element if self._root is None else self._root
+        self._open.append(element)
+        self._count += 1
+        if len(self._open) > self._max_depth:
+            what = f"elements nested more than {self._max_depth} deep"
+            raise PayloadError(what, code="too-deep")
+        if self._count > _MAX_ELEMENTS:
+            raise PayloadError(f"more than {_MAX_ELEMENTS} elements in a slice", code="too-large")
 
 
 def as_node(root: Element) -> Node:

@@ -1,6 +1,7 @@
-"""Situations on the road in DATEX II: accidents, obstructions, closures, works, events.
+"""The road in DATEX II: situations, measured and elaborated data, what signs show.
 
-Read are versions 2.x and 3.x in XML and the JSON mapping of 3.x; one event per situation record.
+Read are versions 2.x and 3.x in XML (also gzip) and the JSON mapping of 3.x: one event for each
+situation record, each index of a measurement site, each elaborated value and each sign.
 Elements are matched by local name and `xsi:type`, because every publisher has its own prefixes and
 wrapping: `d2LogicalModel` bare or in SOAP, `payload`, `messageContainer`, `situationPublication`.
 
@@ -16,17 +17,28 @@ Traps handled:
 - Latitude and longitude may be projected metres; often there are only codes (Alert-C, OpenLR).
 - Tests and exercises carry their own status, so they never reach live readers.
 - Only public comments are read: comments for operators and contact data may name persons.
+- What an index of a measurement site means (lane, class, period) stands in the site table of the
+  same version only. A table in the same document is used; without one, values keep the flag
+  `site_table_missing` and no lane. A table that comes alone gives a `Nothing`.
+- `dataError` and -1 are no values; a speed or travel time from no vehicle is none, not 0.
+- Measured data of any length: above 4 MiB, and gzip, they are read slice by slice.
+- Blanks in a sign's lines are layout; `blankVoid` and a message without text are a dark sign.
 
-Other publications (measured data, signs) give a `Nothing` that names them.
+Known: published files of situations, speeds and signs. Inferred: which elements of 3.x hold a
+sign's pages. Not read: weather values, concentration, shares of long vehicles, positions of sites,
+faults of signs; other publications give a `Nothing` that names them.
 """
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from connectors._formats.inflate import pieces_of
 from connectors._formats.json import parse_json
-from connectors._formats.xml import Node, parse_xml
+from connectors._formats.xml import Node, XmlSlices, parse_xml
 from connectors.datex2.json_mapping import as_xml
+from connectors.datex2.measured import MEASURED_PARTS, Measured, Sites
 from connectors.datex2.record import Context, number_of, read_record, version_stamp
+from connectors.datex2.signs import read_signs
 from hub.connector import Connector, Nothing, Options, Outcome, Payload, Rejection
 
 __all__ = ["Options", "connector", "parse"]
@@ -34,32 +46,100 @@ __all__ = ["Options", "connector", "parse"]
 _ENVELOPES = frozenset({"d2LogicalModel", "payload", "messageContainer", "Envelope"})
 _DEPTH_OF_ENVELOPES = 6
 _BEFORE_TEXT = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"
+_GZIP = b"\x1f\x8b"
+_WHOLE_MAX = 4 * 1024 * 1024
+_MEASURED = frozenset({"MeasuredDataPublication", "ElaboratedDataPublication"})
+_VALUE_PARTS = ("siteMeasurements", "elaboratedData")
+_TABLE_PARTS = ("measurementSiteRecord", "measurementSite")
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 
 _Rank = tuple[datetime, int]
 
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
-    """One `situation` per record of the newest copies; a rejection for each part that is none."""
-    if payload.body.lstrip(_BEFORE_TEXT)[:1] in {b"{", b"["}:
+    """The events of each publication; a rejection for each part that can't become one."""
+    sites, readers = Sites(), _Readers(payload, options)
+    if payload.body.startswith(_GZIP) or len(payload.body) > _WHOLE_MAX:
+        sliced = XmlSlices(pieces_of(payload.body), MEASURED_PARTS)
+        for publication, part in sliced:
+            yield from readers.of(publication, sites).read(part)
+        root = sliced.root
+    elif payload.body.lstrip(_BEFORE_TEXT)[:1] in {b"{", b"["}:
         root = as_xml(parse_json(payload.body))
     else:
         root = parse_xml(payload.body)
     publications = list(_publications(root, _DEPTH_OF_ENVELOPES))
-    if not publications:
+    if not publications and not readers.began:
         yield _no_publication(root)
-    for kind, publication in publications:
-        if kind != "SituationPublication":
-            yield Nothing(why=f"a {kind[:60]}: this connector reads situations")
-            continue
-        situations = publication.findall("situation")
-        if not situations:
-            yield Nothing(why="a SituationPublication without situations: all clear")
-        context = Context(publication, payload, options)
-        records = _Records(context)
-        for situation in situations:
-            yield from records.add(situation)
-        yield from records.newest()
+    # Tables first, wherever they stand: values are read with them.
+    for kind, publication in sorted(publications, key=lambda one: not _is_table(one[0])):
+        if kind == "SituationPublication":
+            yield from _situations(publication, payload, options)
+        elif kind == "VmsPublication":
+            yield from _signs(publication, payload, options)
+        elif kind in _MEASURED or _is_table(kind):
+            yield from _measured(kind, publication, readers, sites)
+        else:
+            what = f"a {kind[:60]}: this connector reads situations, measured data and signs"
+            yield Nothing(why=what)
+
+
+def _is_table(kind: str) -> bool:
+    return kind == "MeasurementSiteTablePublication"
+
+
+def _situations(publication: Node, payload: Payload, options: Options) -> Iterator[Outcome]:
+    situations = publication.findall("situation")
+    if not situations:
+        yield Nothing(why="a SituationPublication without situations: all clear")
+    records = _Records(Context(publication, payload, options))
+    for situation in situations:
+        yield from records.add(situation)
+    yield from records.newest()
+
+
+def _signs(publication: Node, payload: Payload, options: Options) -> Iterator[Outcome]:
+    found = False
+    for outcome in read_signs(Context(publication, payload, options)):
+        found = True
+        yield outcome
+    if not found:
+        yield Nothing(why="a VmsPublication without signs")
+
+
+class _Readers:
+    """The reader of the publication whose parts are being read."""
+
+    def __init__(self, payload: Payload, options: Options) -> None:
+        self._payload = payload
+        self._options = options
+        self._reader: Measured | None = None
+        self._of: Node | None = None
+        self.began = False
+
+    def of(self, publication: Node, sites: Sites) -> Measured:
+        """The reader of this publication; a new one when it is another than before."""
+        if self._reader is None or self._of is None or not self._of.is_same(publication):
+            self._of = publication
+            self._reader = Measured(Context(publication, self._payload, self._options), sites)
+            self.began = True
+        return self._reader
+
+
+def _measured(kind: str, publication: Node, readers: _Readers, sites: Sites) -> Iterator[Outcome]:
+    if _is_table(kind):
+        tables = [*publication.findall("measurementSiteTable"), publication]
+        reader = readers.of(publication, sites)
+        for part in (p for t in tables for name in _TABLE_PARTS for p in t.findall(name)):
+            yield from reader.read(part)
+        yield Nothing(why="a table of measurement sites: says what indices beside it mean")
+        return
+    parts = [part for name in _VALUE_PARTS for part in publication.findall(name)]
+    if not parts and not readers.began:
+        yield Nothing(why=f"a {kind} without values")
+    reader = readers.of(publication, sites)
+    for part in parts:
+        yield from reader.read(part)
 
 
 def _publications(node: Node, depth: int) -> Iterator[tuple[str, Node]]:
@@ -148,9 +228,9 @@ def _without_id(node: Node) -> Rejection:
 
 connector = Connector(
     name="datex2",
-    title="Situations on the road, DATEX II 2.x and 3.x: XML (bare, SOAP, container), JSON of 3.x",
+    title="Road situations, measured data and signs, DATEX II 2.x and 3.x, XML and JSON of 3.x",
     parse=parse,
-    emits=("situation",),
+    emits=("situation", "measurement", "sign_message"),
     identity={
         "situation": (
             "body.record_type",
@@ -167,7 +247,14 @@ connector = Connector(
             "body.speed_limit_kmh",
             "body.points",
             "body.location_codes",
-        )
+        ),
+        "measurement": (
+            "body.flow_veh_h",
+            "body.speed_kmh",
+            "body.occupancy_ratio",
+            "body.travel_time_s",
+        ),
+        "sign_message": ("body.pages", "body.pictograms", "body.blank"),
     },
     lane="urgent",
 )

@@ -15,6 +15,7 @@ from connectors._formats.xml import XSI_TYPE, Node, as_node
 __all__ = ["as_xml"]
 
 _ATTRIBUTES = {"idG": "id", "versionG": "version", "id": "id", "version": "version", "lang": "lang"}
+_INDEX = re.compile(r"(?:index|\w+Index|pageNumber|numberOfInputValuesUsed)G?")
 _SUBTYPE = re.compile(
     r"(?:situation|locationReferencing|common|roadTrafficData|vms|trafficManagementPlan|"
     r"urbanExtensions)(?!Record|Version|Publication$)([A-Z]\w+)"
@@ -56,6 +57,8 @@ def _add(element: Element, key: str, member: Any, *, alone: bool) -> None:
         return
     elif key in _ATTRIBUTES:
         element.set(_ATTRIBUTES[key], clean(str(member)))
+    elif _INDEX.fullmatch(key):
+        element.set(key.removesuffix("G"), clean(str(member)))
     elif key == "value":
         _fill(element, member)
     else:

@@ -37,12 +37,18 @@ class Location:
     flags: list[str] = field(default_factory=list)
 
 
-def read_location(record: Node) -> Location:
-    """Everything the record says of its place (`groupOfLocations` in 2.x, later a reference)."""
+def read_location(record: Node, *, itself: bool = False) -> Location:
+    """Everything the record says of its place (`groupOfLocations` in 2.x, later a reference).
+
+    `itself` takes the node as the place, as elaborated data name it otherwise.
+    """
     location = Location()
+    if itself:
+        _read(record, location)
     for name in ("groupOfLocations", "locationReference"):
         for node in record.findall(name):
             _read(node, location)
+    location.flags = list(dict.fromkeys(location.flags))
     if location.position is None and location.points:
         first = location.points[0]
         location.position = Position(lat=first["lat"], lon=first["lon"])

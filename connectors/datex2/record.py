@@ -11,9 +11,9 @@ from connectors._formats.xml import Node
 from connectors.datex2.location import read_location
 from hub.connector import Event, Lifecycle, Options, Payload, Severity, Status
 
-__all__ = ["Context", "number_of", "read_record", "version_stamp"]
+__all__ = ["STATUS", "Context", "number_of", "read_record", "version_stamp"]
 
-_STATUS: Final[dict[str, Status]] = {
+STATUS: Final[dict[str, Status]] = {
     "": "LIVE",
     "real": "LIVE",
     "test": "TEST",
@@ -96,7 +96,7 @@ def read_record(situation: Node, record: Node, context: Context) -> Event:
         observed = context.stamp(record.value("situationRecordObservationTime"))
     flags.extend(observed.flags if observed.at is not None else ())
     information = situation.value("headerInformation/informationStatus")
-    if information not in _STATUS:
+    if information not in STATUS:
         flags.append("information_status_unknown")
     location = read_location(record)
     body = _body(situation, record, context, flags) | {
@@ -118,7 +118,7 @@ def read_record(situation: Node, record: Node, context: Context) -> Event:
         published_at=context.published_at,
         time_quality=observed.quality,
         lifecycle=_lifecycle(situation, record, body, context),
-        status=_STATUS.get(information, "UNKNOWN"),
+        status=STATUS.get(information, "UNKNOWN"),
         severity=_severity(situation, record),
         position=location.position,
         quality_flags=tuple(dict.fromkeys([*flags, *location.flags])),
