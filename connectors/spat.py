@@ -17,6 +17,7 @@ Traps handled:
   is a rejection of its own.
 - `region` is absent in one encoding and 0 in another for the same controller, so the subject and
   `device_ref` write an absent region as 0: `0/12111`. The body keeps null apart from 0.
+- MAP messages of every generation are geometry, not a state: they give a `Nothing` that says so.
 - Signed or undecoded bytes in hex are never half decoded; they are rejected as `opaque`.
 """
 
@@ -160,6 +161,8 @@ def _content(metadata: dict[str, Any], data: dict[str, Any]) -> _Message | Rejec
         return message
     if named in {"OdeMessageFramePayload", "OdeAsn1Payload"}:
         return _frame(data, path)
+    if named == "OdeMapPayload":
+        return Nothing(why=_MESSAGES[18])
     if named.startswith("Ode"):
         return Nothing(why=f"an {named}: this connector reads SPaT")
     return Rejection(

@@ -302,6 +302,23 @@ def samples():
     ]
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"metadata": {"payloadType": "us.dot.its.jpo.ode.model.OdeMapPayload"},
+         "payload": {"data": {"intersections": {"intersectionGeometry": []}}}},
+        {"metadata": {"payloadType": "us.dot.its.jpo.ode.model.OdeMessageFramePayload"},
+         "payload": {"data": {"messageId": 18, "value": {"MapData": {}}}}},
+        {"metadata": {"payloadType": "us.dot.its.jpo.ode.model.OdeAsn1Payload"},
+         "payload": {"data": {"MessageFrame": {"messageId": 18, "value": {"MapData": {}}}}}},
+        {"mapFeatureCollection": {"type": "FeatureCollection", "features": []}},
+    ],
+)  # fmt: skip
+def test_a_map_message_of_any_generation_is_geometry_and_no_state(document):
+    (nothing,) = outcomes(json.dumps(document).encode())
+    assert nothing == Nothing(why="a MAP message: geometry, not a state")
+
+
 def test_own_samples_give_what_their_names_say():
     kinds = {
         file.name: [type(outcome).__name__ for outcome in outcomes(file.read_bytes())]
