@@ -1,0 +1,131 @@
+"""IRIS: the DTD's defaults, Java's dates, sentinels, both encodings."""
+
+import gzip
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from connectors.iris import iso_of_java, parse
+from hub.connector import Event, Nothing, Options, Payload, Rejection
+from hub.errors import PayloadError
+
+OWN = Path(__file__).parents[2] / "tests/samples/iris"
+AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def outcomes(body):
+    body = body if isinstance(body, bytes) else body.encode()
+    return list(parse(Payload(body=body, received_at=AT), Options()))
+
+
+def sample(attributes, time="Fri Nov 20 11:59:30 UTC 2026", period="30"):
+    (outcome,) = outcomes(
+        f"<traffic_sample time_stamp='{time}' period='{period}'>"
+        f"<sample sensor='D1' {attributes}/></traffic_sample>"
+    )
+    return outcome
+
+
+def test_the_internal_dtd_is_read_and_its_default_unknown_is_no_value():
+    found = outcomes((OWN / "det_sample.xml").read_bytes())
+    assert [event.device_ref for event in found if isinstance(event, Event)] == [
+        "VD3-11", "VD3-13", "VD3-14",
+    ]  # fmt: skip
+    assert [one.path for one in found if isinstance(one, Rejection)] == [
+        "sample[4]/sensor", "sample[5]",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "dtd",
+    [
+        "<!DOCTYPE traffic_sample [<!ENTITY a 'b'>]>",
+        "<!DOCTYPE traffic_sample SYSTEM 'http://invalid/a.dtd'>",
+    ],
+)
+def test_entities_and_external_dtds_are_refused_beside_it(dtd):
+    with pytest.raises(PayloadError) as caught:
+        outcomes(f"{dtd}<traffic_sample/>")
+    assert caught.value.code == "xml-entities"
+
+
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [
+        ("Thu Aug 20 10:00:00 CDT 2026", "2026-08-20T10:00:00-05:00"),
+        ("Fri Nov 20 18:59:30 ICT 2026", "2026-11-20T18:59:30+07:00"),
+        ("Fri Nov 20 18:59:30 GMT+07:00 2026", "2026-11-20T18:59:30+07:00"),
+        ("Fri Nov 20 18:59:30 XYZ 2026", "2026-11-20T18:59:30"),
+        ("2026-11-20T18:59:30.000+07:00", "2026-11-20T18:59:30.000+07:00"),
+        ("yesterday", "yesterday"),
+    ],
+)
+def test_java_s_date_names_month_and_zone(text, iso):
+    assert iso_of_java(text) == iso
+
+
+def test_a_zone_nobody_knows_is_the_source_s_own():
+    event = sample("flow='60'", time="Fri Nov 20 18:59:30 XYZ 2026")
+    assert event.observed_at == datetime(2026, 11, 20, 11, 59, 30, tzinfo=UTC)
+    assert event.time_quality == "ASSUMED_ZONE"
+
+
+def test_miles_become_kilometres_and_per_cent_a_share():
+    body = sample("flow='1440' speed='50' occ='12.5'").body
+    assert (body["flow_veh_h"], body["speed_kmh"], body["occupancy_ratio"]) == (1440, 80.467, 0.125)
+    assert body["period_s"] == 30.0
+
+
+@pytest.mark.parametrize(
+    ("attributes", "flow", "speed", "occupancy", "flags"),
+    [
+        ("flow='0' speed='40' occ='0'", 0.0, None, 0.0, ()),
+        ("flow='60' speed='0'", 60.0, None, None, ("speed_missing",)),
+        ("flow='0' occ='100'", None, None, None, ("detector_stuck",)),
+        ("flow='60' speed='-1' occ='UNKNOWN'", 60.0, None, None, ()),
+        ("flow='60' speed='451' occ='101'", 60.0, None, None, ("speed_invalid", "occ_invalid")),
+    ],
+)
+def test_sentinels_become_null_and_faults_a_flag(attributes, flow, speed, occupancy, flags):
+    event = sample(attributes)
+    names = ("flow_veh_h", "speed_kmh", "occupancy_ratio")
+    assert tuple(event.body[name] for name in names) == (flow, speed, occupancy)
+    assert event.quality_flags == flags
+
+
+def test_a_detector_that_says_nothing_gives_no_event():
+    for attributes in ("", "flow='UNKNOWN' speed='UNKNOWN'", "flow='-1'"):
+        assert isinstance(sample(attributes), Nothing)
+
+
+def test_test_sensors_have_their_own_status():
+    assert [e.status for e in outcomes((OWN / "stat_sample.xml").read_bytes())] == ["LIVE", "TEST"]
+
+
+def test_json_of_newer_versions_has_flow_and_speed_by_name():
+    found = outcomes((OWN / "station_sample.json").read_bytes())
+    assert [one.body["flow_veh_h"] for one in found[:3]] == [2160.0, None, 120.0]
+    assert [one.body["speed_kmh"] for one in found[:3]] == [45.062, 49.89, None]
+    assert (found[3].code, found[3].path) == ("wrong-type", "samples/S104")
+
+
+def test_gzip_is_read_and_a_broken_one_is_an_error():
+    body = (OWN / "det_sample.xml").read_bytes()
+    assert outcomes(gzip.compress(body)) == outcomes(body)
+    with pytest.raises(PayloadError) as caught:
+        outcomes(gzip.compress(body)[:-20])
+    assert caught.value.code in {"gzip", "gzip-truncated"}
+
+
+def test_a_sensor_that_stands_twice_is_refused_once():
+    rows = "<sample sensor='A' flow='1'/>" * 2
+    found = outcomes(f"<traffic_sample time_stamp='' period=''>{rows}</traffic_sample>")
+    assert [type(one) for one in found] == [Event, Rejection]
+
+
+@pytest.mark.parametrize("body", ["<html/>", json.dumps({"incidents": []}), "[]", ""])
+def test_what_is_no_sample_is_refused(body):
+    with pytest.raises(PayloadError):
+        outcomes(body)
