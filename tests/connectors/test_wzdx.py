@@ -81,6 +81,106 @@ def test_names_that_moved_between_versions_are_found():
     assert one(feed(feature(id_="y"))).native_id == "y"
 
 
+ACTIVITY = {
+    "identifier": "HN-7",
+    "startDateTime": {"startDateTime-ver": "2026-03-12T08:00:00+07:00"},
+    "endDateTime": {"endDateTime-est": "2026-03-13T17:00:00+07:00"},
+    "beginLocation": {
+        "roadName": "Phạm Hùng", "roadNum": "VĐ3", "roadDirection": "southbound",
+        "latitude-est": "21.0290", "longitude-est": 105.7795, "milepost-est": "4.5",
+        "crossStreet": "Dương Đình Nghệ",
+    },
+    "endLocation": {
+        "latitude-ver": 21.0170, "longitude-ver": 105.7842, "crossStreet": "Mễ Trì",
+    },
+    "wz_status": "active",
+    "closedLanes": ["left1", "left2"],
+    "closedShoulders": "none",
+    "reducedSpdPosted": 30,
+    "issuingOrganization": "Sở Xây dựng",
+    "timeStampEventUpdate": "2026-03-13T18:00:00",
+}  # fmt: skip
+
+
+def first_version(activity=ACTIVITY, **more):
+    head = {"timeStampUpdate": "2026-03-14T00:45:00Z"}
+    return {"WZDx": {"Header": head, "WorkZoneActivity": activity | more}}
+
+
+def as_xml(name, value):
+    if isinstance(value, list):
+        return "".join(as_xml(name, each) for each in value)
+    inner = (
+        "".join(as_xml(each, inside) for each, inside in value.items())
+        if isinstance(value, dict)
+        else value
+    )
+    return f"<{name}>{inner}</{name}>"
+
+
+@pytest.mark.parametrize("spelling", ["json", "xml"])
+def test_the_first_version_has_objects_of_its_own_in_json_and_xml(spelling):
+    document = first_version()
+    found = one(document if spelling == "json" else as_xml("WZDx", document["WZDx"]).encode())
+    assert (found.kind, found.native_id) == ("road.work_zone", "HN-7")
+    assert found.subject == ("Sở Xây dựng", "HN-7")
+    # Without an offset: the source's zone.
+    assert found.version_at == datetime(2026, 3, 13, 11, tzinfo=UTC)
+    assert found.body["valid_to"] == datetime(2026, 3, 13, 10, tzinfo=UTC)
+    assert found.body["lanes"] == ["left1 closed", "left2 closed"]
+    assert (found.body["road"], found.body["direction"]) == ("Phạm Hùng; VĐ3", "southbound")
+    assert found.body["points"] == [
+        {"lat": 21.029, "lon": 105.7795}, {"lat": 21.017, "lon": 105.7842},
+    ]  # fmt: skip
+    assert found.body["texts"] == [
+        {"language": "", "text": "Dương Đình Nghệ - Mễ Trì", "role": "location"}
+    ]
+    assert found.body["location_codes"] == [
+        {"scheme": "linear", "table": "", "code": "Phạm Hùng; VĐ3 4.5"}
+    ]
+    assert found.body["source_name"] == "Sở Xây dựng"
+
+
+def test_a_speed_without_a_unit_is_left_out():
+    assert one(first_version()).body["speed_limit_kmh"] is None
+
+
+def test_in_the_first_version_the_end_of_a_name_says_what_a_time_is():
+    past = "2026-03-13T00:00:00Z"
+    assert one(first_version(endDateTime={"endDateTime-est": past})).lifecycle == "UNKNOWN"
+    assert one(first_version(endDateTime={"endDateTime-ver": past})).lifecycle == "ENDED"
+    cancelled = one(first_version(startDateTime={"startDateTime-cancelled": past}))
+    assert cancelled.lifecycle == "CANCELLED"
+
+
+def test_activities_of_one_project_are_told_apart_by_the_second_identifier():
+    ids = [one(first_version(subidentifier=name)).native_id for name in ("", "A", "B")]
+    assert ids == ["HN-7", "HN-7/A", "HN-7/B"]
+
+
+def test_a_bad_activity_hides_no_other():
+    document = first_version()
+    document["WZDx"]["WorkZoneActivity"] = [7, ACTIVITY | {"identifier": ""}, ACTIVITY]
+    outcomes = read(document)
+    assert [type(each) for each in outcomes] == [Rejection, Rejection, Event]
+    assert isinstance(read({"WZDx": {"Header": {}}})[0], Nothing)
+
+
+def test_cross_streets_and_mileposts_say_where_along_the_road():
+    found = one(
+        feed(
+            feature(
+                {"road_names": ["QL5"]},
+                beginning_cross_street="Nguyễn Văn Linh",
+                beginning_milepost=4.5,
+                ending_milepost=6,
+            )
+        )
+    )
+    assert found.body["texts"][0] == {"language": "", "text": "Nguyễn Văn Linh", "role": "location"}
+    assert [code["code"] for code in found.body["location_codes"]] == ["QL5 4.5", "QL5 6"]
+
+
 def test_one_id_of_two_data_sources_is_two_things():
     one_, other = read(feed(feature(), feature({"data_source_id": "2"})))
     assert one_.subject != other.subject
@@ -143,7 +243,12 @@ def test_a_bad_feature_hides_no_other():
 
 @pytest.mark.parametrize(
     ("document", "code"),
-    [({}, "missing-field"), ({"WZDx": {}}, "unsupported-version"), (b"<html/>", "malformed")],
+    [
+        ({}, "missing-field"),
+        ({"WZDx": 7}, "wrong-type"),
+        (b"<html/>", "not-wzdx"),
+        (b"login", "malformed"),
+    ],
 )
 def test_what_is_no_feed_is_refused(document, code):
     with pytest.raises(PayloadError) as refused:

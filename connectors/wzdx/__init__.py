@@ -1,10 +1,11 @@
-"""Work zones and field devices as road authorities publish them, WZDx 2 to 4 (GeoJSON).
+"""Work zones and field devices as road authorities publish them, WZDx 1 to 4.
 
 One `situation` for each road event; its subject is the data source with the feature's id. Features
 of a DeviceFeed are the health of the device.
 
 Traps handled:
 
+- Version 1 is JSON or XML with the object `WZDx`, without GeoJSON; later ones are GeoJSON.
 - Names moved: `road_event_feed_info` with flat properties and `road_event_id` (2, 3), `feed_info`
   with `core_details` and the feature's `id` (4). The `version` in a feed is often that of its
   example, so it decides nothing.
@@ -16,8 +17,8 @@ Traps handled:
 - `reduced_speed_limit` is in miles an hour up to 4.0, `reduced_speed_limit_kph` in km/h after it.
 - Longitude first; names and mail addresses of contacts stand in the head and are not read.
 
-Not read: 1.x (whose objects share no structure with these), restrictions of single lanes, relations
-between events, what a device shows or measures.
+Not read: restrictions of lanes, whether workers are present, relations between events, what a
+device shows or measures, and the posted speed of version 1, whose unit is not declared.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,11 +32,14 @@ from connectors._formats.members import the_items, the_number, the_object, the_t
 from connectors._formats.shapes import points_of, position_of
 from connectors._formats.text import snake
 from connectors._formats.times import Stamp, read_stamp
+from connectors._formats.xml import parse_xml
+from connectors.wzdx.first_version import as_second_version, of_xml
 from hub import Connector, Event, Nothing, Options, Outcome, Payload, PayloadError, Rejection
 from hub.connector import Lifecycle, Severity
 
 __all__ = ["Options", "connector", "parse"]
 
+_BLANK: Final = b"\xef\xbb\xbf \t\r\n"
 _KMH_PER_MPH: Final = 1.609344
 _LIMIT_MAX_KMH: Final = 200
 _TEXT_MAX: Final = 8_000
@@ -51,15 +55,8 @@ _HEALTH: Final[dict[str, tuple[str, Severity]]] = {
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """One outcome for each feature."""
-    document = an_object(parse_json(payload.body), ())
+    document = _opened(payload.body)
     head = the_object(document, "feed_info") or the_object(document, "road_event_feed_info")
-    if not head and "WZDx" in document:
-        raise PayloadError(
-            "a feed of WZDx 1, which is not read",
-            code="unsupported-version",
-            path="WZDx",
-            fix="ask the publisher for version 2 or later",
-        )
     features = a_list(document.get("features"), ("features",))
     if not features:
         yield Nothing(why="a feed without features: all clear")
@@ -76,6 +73,22 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
             yield _outcome(an_object(feature, path), path, feed)
         except PayloadError as error:
             yield Rejection(code=error.code, message=error.what, path=error.path, fix=error.fix)
+
+
+def _opened(body: bytes) -> dict[str, Any]:
+    """The feed, as GeoJSON whatever its version."""
+    if body.lstrip(_BLANK).startswith(b"<"):
+        root = parse_xml(body)
+        feed = of_xml(root)
+        if root.name != "WZDx" or not isinstance(feed, dict):
+            raise PayloadError(
+                f"no WZDx: the document is a {root.name[:60]}", code="not-wzdx", path=root.name[:80]
+            )
+        return as_second_version(feed)
+    document = an_object(parse_json(body), ())
+    if "WZDx" in document and "features" not in document:
+        return as_second_version(an_object(document["WZDx"], ("WZDx",)))
+    return document
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +126,7 @@ def _outcome(feature: Mapping[str, Any], path: Path, feed: "_Feed") -> Event:
     if "device_type" in members:
         return _device(id_, members, {**common, "quality_flags": found})
     body = _body(members, payload, options)
-    text, masked = without_contacts(the_text(members, "description")[:_TEXT_MAX])
+    texts, masked = _texts(members)
     told = (*found, *(("contact_masked",) if masked else ()))
     lifecycle = _lifecycle(members, body["valid_to"], feed.published_at or payload.received_at)
     return Event(
@@ -126,9 +139,10 @@ def _outcome(feature: Mapping[str, Any], path: Path, feed: "_Feed") -> Event:
             "situation_ref": id_,
             "record_ref": id_,
             **body,
-            "texts": [{"language": "", "text": text, "role": "description"}] if text else [],
+            "texts": texts,
             "points": points,
-            "source_name": feed.names.get(source, ""),
+            "location_codes": list(_mileposts(members, body["road"])),
+            "source_name": feed.names.get(source, "") or the_text(members, "organization_name"),
         },
         **common,
     )
@@ -187,6 +201,22 @@ def _body(members: Mapping[str, Any], payload: Payload, options: Options) -> dic
     }
 
 
+def _texts(members: Mapping[str, Any]) -> tuple[list[dict[str, str]], bool]:
+    """The description, and between which cross streets."""
+    ends = (the_text(members, f"{name}_cross_street") for name in ("beginning", "ending"))
+    description, masked = without_contacts(the_text(members, "description")[:_TEXT_MAX])
+    told = (("description", description), ("location", " - ".join(filter(None, ends))))
+    return [{"language": "", "text": text, "role": role} for role, text in told if text], masked
+
+
+def _mileposts(members: Mapping[str, Any], road: str) -> Iterator[dict[str, str]]:
+    """Places along the road, from which milepost to which."""
+    for name in ("beginning_milepost", "ending_milepost"):
+        milepost = the_text(members, name)
+        if milepost:
+            yield {"scheme": "linear", "table": "", "code": f"{road} {milepost}".strip()}
+
+
 def _lanes(members: Mapping[str, Any]) -> list[str]:
     """`2 general closed`: the order from the left, the type and the state of each lane."""
     return [
@@ -218,7 +248,7 @@ def _lifecycle(members: Mapping[str, Any], ends: datetime | None, now: datetime)
 
 connector = Connector(
     name="wzdx",
-    title="Work zones and field devices, WZDx 2 to 4 (GeoJSON)",
+    title="Work zones and field devices, WZDx 2 to 4 (GeoJSON), WZDx 1 (JSON, XML)",
     parse=parse,
     emits=("situation", "health"),
     identity={
@@ -234,6 +264,7 @@ connector = Connector(
             "body.impact",
             "body.speed_limit_kmh",
             "body.points",
+            "body.location_codes",
         ),
         "health": ("body.component", "body.state", "body.detail"),
     },
