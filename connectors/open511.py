@@ -102,8 +102,12 @@ def _event(event: Mapping[str, Any], path: Path, payload: Payload, options: Opti
             "valid_from": begins,
             "valid_to": ends,
             "texts": texts,
-            "road": the_text(first, "name") or the_text(event, "route_display"),
+            "probability": the_text(event, "certainty"),
+            "road": the_text(first, "name")
+            or the_text(event, "route_at")
+            or the_text(event, "route_display"),
             "direction": the_text(first, "direction") or the_text(event, "direction"),
+            "lanes": _lanes(roads),
             "impact": the_text(first, "state") or ("closed" if event.get("closed") is True else ""),
             "points": points,
         },
@@ -143,6 +147,8 @@ def _texts(event: Mapping[str, Any], roads: list[Any]) -> tuple[list[dict[str, s
     for road in roads:
         parts = (the_text(road, name) for name in ("name", "from", "to", "direction", "state"))
         told.append(("road", ", ".join(filter(None, parts))))
+    own = (the_text(event, name) for name in ("route_at", "route_from", "route_to"))
+    told.append(("road", ", ".join(filter(None, own))))
     texts, masked = [], False
     for role, raw in told:
         text, found = without_contacts(raw[:_TEXT_MAX])
@@ -150,6 +156,16 @@ def _texts(event: Mapping[str, Any], roads: list[Any]) -> tuple[list[dict[str, s
         if text:
             texts.append({"language": "", "text": text, "role": role})
     return texts, masked
+
+
+def _lanes(roads: list[Any]) -> list[str]:
+    """`Kim Mã: 2 closed`, for each road that counts its lanes."""
+    return [
+        ": ".join(filter(None, (the_text(road, "name"), f"{count} {state}")))
+        for road in roads
+        for state in ("open", "closed")
+        if (count := the_text(road, f"lanes_{state}"))
+    ]
 
 
 def _areas(event: Mapping[str, Any]) -> tuple[Area, ...]:
@@ -227,8 +243,10 @@ connector = Connector(
             "body.valid_from",
             "body.valid_to",
             "body.texts",
+            "body.probability",
             "body.road",
             "body.direction",
+            "body.lanes",
             "body.impact",
             "body.points",
         )

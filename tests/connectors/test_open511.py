@@ -97,6 +97,22 @@ def test_of_several_roads_the_first_gives_the_direction_and_all_are_told():
     assert [text["role"] for text in found.body["texts"]] == ["road", "road"]
 
 
+def test_lanes_are_counted_for_each_road_and_certainty_is_told():
+    roads = [{"name": "Kim Mã", "lanes_closed": 2, "lanes_open": 1}, {"name": "Liễu Giai"}]
+    found = one(event(roads=roads, certainty="LIKELY"))
+    assert found.body["lanes"] == ["Kim Mã: 1 open", "Kim Mã: 2 closed"]
+    assert found.body["probability"] == "LIKELY"
+
+
+def test_the_layout_of_drivebc_has_its_road_apart_from_the_stretch():
+    own = {"route_at": "Highway 1", "route_from": "Exit 109", "route_to": "Exit 120"}
+    found = one(event(**own, route_display="Exit 109 to Exit 120"))
+    assert found.body["road"] == "Highway 1"
+    assert found.body["texts"] == [
+        {"language": "", "text": "Highway 1, Exit 109, Exit 120", "role": "road"}
+    ]
+
+
 def test_longitude_comes_first_in_json_and_last_in_gml():
     point = {"type": "Point", "coordinates": [105.815, 21.031]}
     xml = (
