@@ -17,6 +17,8 @@ from hub.errors import PayloadError
 
 __all__ = ["Part", "Splitter", "split"]
 
+_JPEG = b"\xff\xd8"
+_BRACED = (b"{", b"Code=")  # JSON, and events of cameras that end with it
 _LINE_MAX = 8_192
 _HEADERS_MAX = 64
 _GAP_MAX = 4  # CR LF twice between a part and its delimiter
@@ -116,12 +118,15 @@ class Splitter:
         """The source is silent for now: what is there of a part is given if it looks whole.
 
         Else devices that announce no length, and send the delimiter before a part and not after
-        it, would be heard one part late. What the part goes on with is a part of its own.
+        it, would be heard one part late; so would those whose length is too large. What the part
+        goes on with is a part of its own. A picture with a length is waited for: it may hold a
+        smaller one that is whole.
         """
         data = bytes(self._buffer)
-        if not self._in_body or self._length is not None or not _whole(data):
+        waited_for = self._length is not None and data.startswith(_JPEG)
+        if not self._in_body or waited_for or not _whole(data):
             return []
-        self._early = True
+        self._early, self._length = True, None
         self._drop(len(data))
         return [Part(_without_line_end(data), self._headers or {})]
 
@@ -266,10 +271,10 @@ def _without_line_end(data: bytes) -> bytes:
 
 def _whole(data: bytes) -> bool:
     """Whether the bytes look like a complete picture or document."""
-    if data.startswith(b"\xff\xd8"):
+    if data.startswith(_JPEG):
         return data.rstrip(b"\r\n").endswith(b"\xff\xd9")
     text = data.strip()
-    if text.startswith(b"{"):
+    if text.startswith(_BRACED):
         return text.endswith(b"}") and text.count(b"{") == text.count(b"}")
     root = _ROOT.search(text, 0, 4_096) if text.startswith(b"<") else None
     return root is not None and text.endswith(b"</" + root[1] + b">")

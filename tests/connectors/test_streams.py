@@ -75,6 +75,26 @@ def test_a_part_that_goes_on_after_a_pause_loses_nothing():
     assert [p.body for p in pieces] == [b"<a><n>1</n></a>", b"<b>late</b>", b"<a><n>2</n></a>"]
 
 
+@pytest.mark.parametrize("data", [b"<a><n>1</n></a>", b'{"n": {}}', b"Code=A;index=0;data={}"])
+def test_a_document_whose_length_is_too_large_is_not_heard_one_part_late(data):
+    stream = MultipartStream(CONTENT_TYPE, 10_000)
+    pieces = stream.feed(part(data, b"").replace(b"Length: ", b"Length: 9")) + stream.pause()
+    assert [piece.body for piece in pieces] == [data]
+    assert [piece.body for piece in stream.feed(document(2)) + stream.pause()] == [
+        b"<a><n>2</n></a>"
+    ]
+
+
+def test_a_picture_that_holds_a_smaller_one_is_waited_for():
+    stream = MultipartStream(CONTENT_TYPE, 10_000)
+    large = JPEG + b" and more of the larger one \xff\xd9"
+    data = document(1) + part(large, b"image/jpeg")
+    cut = data.index(JPEG) + len(JPEG)
+    assert stream.feed(data[:cut]) + stream.pause() == []
+    (piece,) = stream.feed(data[cut:]) + stream.pause()
+    assert split(piece.body, piece.content_type)[1].data == large
+
+
 def test_half_a_document_is_no_payload_however_long_the_pause():
     stream = MultipartStream(CONTENT_TYPE, 10_000)
     half, rest = document(1, length=False)[:55], document(1, length=False)[55:]
