@@ -6,11 +6,18 @@ the plates poll (`/ISAPI/Traffic/channels/N/vehicleDetect/plates`).
 
 Facts are from captured payloads, maintainers' issue threads and ISAPI manual text, not from a
 standard. Names are compared without namespace (eight are in the field) and misspelt tags
-(`vehileModel`) are the contract. The scale of `plateRect` is not declared, so it is not guessed.
-Inferred: `forward` approaches the camera, `reverse` departs. Driver and face pictures are dropped
-here. A passage the camera calls illegal is a plate read and, beside it, a violation: a candidate
-(`passages`). A `videoloss` that is `inactive` is the heartbeat, so the end of a real loss of video
-can't be told from it.
+(`vehileModel`, `palteTypeByGAT`) are the contract. The scale of `plateRect` is not declared, so it
+is not guessed. Inferred: `forward` approaches the camera, `reverse` departs. Pictures of drivers,
+faces and people at doors are dropped here. A passage the camera calls illegal is a plate read and,
+beside it, a violation: a candidate (`passages`).
+
+Traps handled: heartbeats of three shapes (`device`); alarms posted once a second, whose
+`activePostCount` is neither an id nor a sequence and of some NVRs never begins anew; local times,
+one-digit and lost offsets, wrong years; a stamp that its picture's time contradicts (flag
+`times_disagree`, the stamp stands); history and backlog; a recorder as a whole beside its channels;
+an `eventDescription` that is not closed, as the manual prints it (flag `xml_repaired`); a plate
+whose letter or province stands apart. What is not told apart: a clock that is wrong by less than
+`clock_tolerance_s`. Not read: boxes of vehicles and persons, makes by number, GA/T codes of plates.
 """
 
 import re
@@ -30,9 +37,9 @@ from connectors._formats.plates import read_plate
 from connectors._formats.streams import MultipartStream
 from connectors._formats.times import Stamp, read_stamp
 from connectors._formats.xml import Node, parse_xml
+from connectors.hikvision_isapi.device import HEALTH, device_ref, health, is_heartbeat
 from connectors.hikvision_isapi.passages import DIRECTIONS, YES, box, passages, plate_read
 from hub import Connector, Event, Nothing, Outcome, Payload, PayloadError, Position, Rejection
-from hub.connector import Severity
 from hub.law import words
 
 DOCUMENTS_MAX = 256
@@ -53,6 +60,12 @@ class Options(hub.Options):
         'lists them): `{"1039": "stopping"}`; of the list a camera comes with, 1301 and 1625 are '
         "known",
     )
+    backlog_s: int = Field(
+        default=0,
+        ge=0,
+        description="Events older than this many seconds on arrival are backlog: marked as "
+        "replayed. 0: none is, for a slow clock would make backlog of all that its camera sees",
+    )
 
     @field_validator("acts")
     @classmethod
@@ -63,48 +76,16 @@ class Options(hub.Options):
         return value
 
 
-# Event types that tell of the device itself: (component, state while the alarm is active).
-HEALTH = {
-    "videoloss": ("video", "OFFLINE"),
-    "badvideo": ("video", "DEGRADED"),
-    "videomismatch": ("video", "DEGRADED"),
-    "vimismatch": ("video", "DEGRADED"),
-    "viexception": ("video", "DEGRADED"),
-    "shelteralarm": ("video", "DEGRADED"),
-    "tamperdetection": ("video", "DEGRADED"),
-    "scenechangedetection": ("video", "DEGRADED"),
-    "defocus": ("video", "DEGRADED"),
-    "defocusdetection": ("video", "DEGRADED"),
-    "diskfull": ("storage", "DEGRADED"),
-    "hdfull": ("storage", "DEGRADED"),
-    "diskerror": ("storage", "FAULT"),
-    "hderror": ("storage", "FAULT"),
-    "raidexception": ("storage", "FAULT"),
-    "recordingfailure": ("storage", "FAULT"),
-    "recordexception": ("storage", "FAULT"),
-    "nicbroken": ("network", "OFFLINE"),
-    "netbroken": ("network", "OFFLINE"),
-    "ipconflict": ("network", "DEGRADED"),
-    "illaccess": ("device", "DEGRADED"),
-    "ipcdisconnect": ("device", "OFFLINE"),
-}
-SEVERITY: dict[str, Severity] = {
-    "ONLINE": "INFO",
-    "DEGRADED": "MINOR",
-    "OFFLINE": "MODERATE",
-    "FAULT": "MODERATE",
-}
 # Event types that only wrap another one: where the real type stands.
-WRAPPERS = {
+WRAPPERS: Final = {
     "duration": "DurationList/Duration/relationEvent",
     "aid": "AID/illegalTrafficEvent",
 }
-DEVICE_ORDER = {
-    "mac": ("mac", "serial", "ip"),
-    "ip": ("ip", "mac", "serial"),
-    "channel": ("mac", "serial", "ip"),
-}
-ABSENT = frozenset({"", "0.0.0.0", "00:00:00:00:00:00"})  # noqa: S104 - read, not bound
+# Alarms whose pictures show a person, whatever they are called: faces, bodies, people at doors.
+_OF_PERSONS = re.compile(r"face|human|person|people|pedestrian|accesscontrol|idcard", re.IGNORECASE)
+# The manual prints it so, and firmware has copied the manual.
+_UNCLOSED = re.compile(rb"<((?:[\w.-]{1,32}:)?eventDescription)>([^<>]{0,4096})(?:<\1>|(?=<[^/]))")
+_DISAGREE_S = 60
 
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
@@ -119,17 +100,30 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         try:
             if isinstance(document, PayloadError):
                 raise document
-            root = parse_xml(document)
+            root, flags = _tree(document)
             outcomes = READERS.get(root.name, _unknown)(root, payload, options)
-            yield from _with_pictures(outcomes, pictures, root)
+            yield from _with_pictures(outcomes, pictures, root, flags)
         except PayloadError as error:
             path = error.path or f"document[{place}]"
             yield Rejection(code=error.code, message=error.what, path=path, fix=error.fix)
 
 
-def _with_pictures(outcomes: Iterable[Outcome], parts: list[Part], root: Node) -> Iterator[Outcome]:
-    """The outcomes, their events with the pictures that came along."""
-    if not parts:
+def _tree(document: bytes) -> tuple[Node, tuple[str, ...]]:
+    """The document's root, and a flag where the one fault that is known had to be mended."""
+    try:
+        return parse_xml(document), ()
+    except PayloadError as error:
+        mended = _UNCLOSED.sub(rb"<\1>\2</\1>", document)
+        if error.code != "malformed" or mended == document:
+            raise
+        return parse_xml(mended), ("xml_repaired",)
+
+
+def _with_pictures(
+    outcomes: Iterable[Outcome], parts: list[Part], root: Node, flags: tuple[str, ...]
+) -> Iterator[Outcome]:
+    """The outcomes, their events with the pictures that came along, and with the flags."""
+    if not parts and not flags:
         yield from outcomes
         return
     types = {
@@ -138,11 +132,11 @@ def _with_pictures(outcomes: Iterable[Outcome], parts: list[Part], root: Node) -
         for name in ("fileName", "pId")
     }
     told = root.value("eventType") + root.value(WRAPPERS["duration"])
-    of_persons = re.search("face|human|person", told, re.IGNORECASE)
-    pictures, flags = take_pictures(parts, types, otherwise="" if of_persons else "scene")
+    otherwise = "" if _OF_PERSONS.search(told) else "scene"
+    pictures, picture_flags = take_pictures(parts, types, otherwise=otherwise)
     for outcome in outcomes:
         if isinstance(outcome, Event):
-            all_flags = (*outcome.quality_flags, *flags)
+            all_flags = (*outcome.quality_flags, *flags, *picture_flags)
             yield replace(outcome, pictures=pictures, quality_flags=all_flags)
         else:
             yield outcome
@@ -157,13 +151,12 @@ def _alert(node: Node, payload: Payload, options: Options) -> Iterator[Outcome]:
         )
     wrapped = WRAPPERS.get(outer.lower())
     inner = [found.text for found in node.findall(wrapped) if found.text] if wrapped else []
-    state = node.value("eventState").lower()
     for kind in dict.fromkeys(inner or [outer]):
         name = kind.lower()
-        if name == "heartbeat" or (name, state) == ("videoloss", "inactive"):
-            yield Nothing(why=f"heartbeat ({name}, {state or 'no state'})")
+        if is_heartbeat(node, name):
+            yield Nothing(why=f"heartbeat ({name}, {node.value('eventState').lower()})")
         elif name in HEALTH:
-            yield _health(node, kind, _common(node, payload, options))
+            yield health(node, kind, _common(node, payload, options))
         elif name == "anpr" or node.find("ANPR/licensePlate"):
             common = _common(node, payload, options)
             yield from passages(node, common, options.acts, payload.received_at)
@@ -178,32 +171,23 @@ def _common(node: Node, payload: Payload, options: Options) -> dict[str, Any]:
         node.value("ANPR/alarmDataType"),
     )
     stamp = _stamp(node, payload, options, replayed=replayed)
-    device_ref = _device_ref(node, options)
+    named = device_ref(node, options.device_ref)
     position, position_flags = _position(node)
-    unnamed = () if device_ref else ("device_unnamed",)
+    unnamed = () if named else ("device_unnamed",)
     return {
-        "device_ref": device_ref,
+        "device_ref": named,
         "observed_at": stamp.at,
         "time_quality": stamp.quality,
-        "replayed": replayed,
+        "replayed": replayed or _is_backlog(stamp, payload, options),
         "position": position,
         "quality_flags": (*stamp.flags, *unnamed, *position_flags),
     }
 
 
-def _device_ref(node: Node, options: Options) -> str:
-    """`mac/channel` or what stands in for it; channel 0 or none is the recorder as a whole."""
-    channel = node.value("channelID") or node.value("dynChannelID")
-    channel = "" if channel.strip("0") == "" else channel
-    names = {
-        "mac": node.value("macAddress").lower(),
-        "serial": node.value("Extensions/serialNumber") or node.value("serialNumber"),
-        "ip": node.value("ipAddress") or node.value("ipv6Address"),
-    }
-    if options.device_ref == "channel" and channel:
-        return channel
-    found = (names[name] for name in DEVICE_ORDER[options.device_ref] if names[name] not in ABSENT)
-    return "/".join(filter(None, (next(found, ""), channel)))
+def _is_backlog(stamp: Stamp, payload: Payload, options: Options) -> bool:
+    if stamp.at is None or not options.backlog_s:
+        return False
+    return (payload.received_at - stamp.at).total_seconds() > options.backlog_s
 
 
 def _stamp(node: Node, payload: Payload, options: Options, *, replayed: bool) -> Stamp:
@@ -215,10 +199,18 @@ def _stamp(node: Node, payload: Payload, options: Options, *, replayed: bool) ->
     if stamp.at is None and picture:
         other = read_stamp(picture, received_at=received_at, options=options, replayed=replayed)
         return replace(other, flags=(*stamp.flags, *other.flags))
+    if stamp.at is None or not picture:
+        return stamp
     same_second = re.sub(r"\D", "", raw)[:14] == picture[:14] and len(picture) == 17
-    if stamp.at and not stamp.at.microsecond and same_second and picture.isdecimal():
+    if same_second and not stamp.at.microsecond and picture.isdecimal():
         return replace(stamp, at=stamp.at.replace(microsecond=int(picture[14:]) * 1_000))
-    return stamp
+    shown = read_stamp(picture, received_at=received_at, options=options).at
+    near = shown is None or abs((shown - stamp.at).total_seconds()) <= _DISAGREE_S
+    # A camera that writes UTC with the offset of its zone shows another hour in the picture; one
+    # whose zone is not the source's shows the stamp's.
+    if near or re.sub(r"\D", "", raw)[:10] == picture[:10]:
+        return stamp
+    return replace(stamp, flags=(*stamp.flags, "times_disagree"))
 
 
 def _position(node: Node) -> tuple[Position | None, tuple[str, ...]]:
@@ -235,26 +227,9 @@ def _position(node: Node) -> tuple[Position | None, tuple[str, ...]]:
     return read_position(found[0], found[1])
 
 
-def _health(node: Node, kind: str, common: dict[str, Any]) -> Event:
-    component, trouble = HEALTH[kind.lower()]
-    state = "ONLINE" if node.value("eventState").lower() == "inactive" else trouble
-    return Event(
-        noun="health",
-        kind="device.health",
-        subject=(common["device_ref"], component),
-        severity=SEVERITY[state],
-        body={
-            "state": state,
-            "component": component,
-            "detail": node.value("eventDescription") or kind,
-        },
-        **common,
-    )
-
-
 def _detections(node: Node, kind: str, common: dict[str, Any]) -> Iterator[Event]:
     """An event for each region of the alarm, or one where it names none."""
-    count = integer(node.value("activePostCount"))
+    count = integer(node.value("activePostCount")) or None  # 0: the device does not count
     running = "ONGOING" if count and count > 1 else "STARTED"
     states = {"active": running, "inactive": "STOPPED"}
     state = states.get(node.value("eventState").lower(), "UNKNOWN")

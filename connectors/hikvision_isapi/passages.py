@@ -79,13 +79,15 @@ def _seen(node: Node, anpr: Node, common: dict[str, Any]) -> _Seen:
         anpr.value("licensePlate"),
         category="MOTORBIKE" if two_wheels else "UNKNOWN",
         colour=anpr.value("plateColor"),
-        confidence=percent(anpr.value("confidenceLevel")),
+        confidence=percent(anpr.value("confidenceLevel")) or None,  # 0: the camera gives none
     )
     uuid = node.value("UUID")
     if uuid and len(uuid) < UUID_MIN:
         uuid, flags = "", (*flags, "native_id_too_short")
     if anpr.value("category"):
         flags += ("plate_category_apart",)
+    if anpr.value("tailandStateID").strip("0"):
+        flags += ("plate_province_apart",)
     return _Seen(node, anpr, common, plate, uuid, flags)
 
 
@@ -99,8 +101,8 @@ def _read_body(node: Node, anpr: Node) -> dict[str, Any]:
         "lane": integer(anpr.value("line")),
         "speed_kmh": number(anpr.value("vehicleInfo/speed")) or None,
         "speed_limit_kmh": number(anpr.value("speedLimit")) or None,
-        "vehicle_type": anpr.value("vehicleType"),
-        "vehicle_colour": anpr.value("vehicleInfo/color"),
+        "vehicle_type": _known(anpr.value("vehicleType")),
+        "vehicle_colour": _known(anpr.value("vehicleInfo/color")),
         "vehicle_make": "" if make == "0" else make,
         "country": anpr.value("country"),
         "character_confidences": [] if None in scores else scores,
@@ -150,10 +152,14 @@ def _violation(seen: _Seen, acts: Mapping[str, str], received_at: datetime) -> E
         "red_elapsed_s": red_s,
         "duration_s": lasted_ms / 1000 if lasted_ms else None,
         "position_code": position_code(seen.node.value("channelName")),
-        "vehicle_type": anpr.value("vehicleType"),
+        "vehicle_type": _known(anpr.value("vehicleType")),
     }
     told = _told(common, seen.plate, seen.reported_id, (*seen.flags, *law_flags))
     return Event(noun="violation", kind="vehicle.violation", body=body, **told)
+
+
+def _known(text: str) -> str:
+    return "" if text.lower() == "unknown" else text
 
 
 def _category(anpr: Node, plate: Mapping[str, Any]) -> str:
