@@ -24,7 +24,7 @@ _HEADERS_MAX = 64
 _GAP_MAX = 4  # CR LF twice between a part and its delimiter
 _BEFORE_DELIMITER = b"\r\n>}\xd9"  # ends of line, XML, JSON and JPEG
 _BOUNDARY = re.compile(r"boundary\s*=\s*(?:\"([^\"]+)\"|([^\s;,\"]+))", re.IGNORECASE)
-_DELIMITER = re.compile(rb"--[^\s>]\S{0,198}")
+_DELIMITER = re.compile(rb"-- ?[^\s>]\S{0,198}")  # `-- myboundary` is in the field
 _HEADER = re.compile(rb"([A-Za-z][A-Za-z0-9-]{0,63})[ \t]*:[ \t]*(.*)", re.DOTALL)
 _PARAMETER = re.compile(
     r"(?:^|[;\s])(name|filename)\s*=\s*(?:\"([^\"]*)\"|([^\s;\"]*))", re.IGNORECASE
@@ -79,7 +79,8 @@ class Splitter:
     def __init__(self, content_type: str = "", *, max_part_bytes: int = 64 * 1024 * 1024) -> None:
         announced = _BOUNDARY.search(content_type)
         boundary = (announced[1] or announced[2]).encode() if announced else b""
-        self._announced = {b"--" + boundary, boundary} if boundary.strip(b"-") else set()
+        spelt = (b"--" + boundary, b"-- " + boundary, boundary)
+        self._announced = set(spelt) if boundary.strip(b"-") else set()
         self._max = max_part_bytes
         self._buffer = bytearray()
         self._delimiter = b""

@@ -51,6 +51,11 @@ DEVIATIONS = {
     "no lengths, line feeds only": ("", body(right=False, eol=b"\n")),
     "no end mark": ("multipart/mixed; boundary=frontier", body(end=False)),
     "a doubled delimiter": ("", body().replace(b"--frontier\r\n", b"--frontier\r\n" * 2)),
+    "a blank inside the delimiter": (
+        "multipart/mixed; boundary=frontier",
+        body().replace(b"--frontier", b"-- frontier"),
+    ),
+    "a blank inside an unannounced delimiter": ("", body().replace(b"--frontier", b"-- frontier")),
     "blanks after the delimiter": ("", body().replace(b"--frontier\r\n", b"--frontier \r\n")),
     "an HTTP answer in front": (
         "",
