@@ -21,13 +21,12 @@ whose letter or province stands apart. What is not told apart: a clock that is w
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-import hub
 from connectors._formats.coordinates import read_position
 from connectors._formats.documents import read_body
 from connectors._formats.multipart import Part
@@ -36,17 +35,17 @@ from connectors._formats.pictures import take_pictures
 from connectors._formats.plates import read_plate
 from connectors._formats.streams import MultipartStream
 from connectors._formats.times import Stamp, read_stamp
+from connectors._formats.violations import ActOptions
 from connectors._formats.xml import Node, parse_xml
 from connectors.hikvision_isapi.device import HEALTH, device_ref, health, is_heartbeat
 from connectors.hikvision_isapi.passages import DIRECTIONS, YES, box, passages, plate_read
 from hub import Connector, Event, Nothing, Outcome, Payload, PayloadError, Position, Rejection
-from hub.law import words
 
 DOCUMENTS_MAX = 256
 ALERT = "EventNotificationAlert"
 
 
-class Options(hub.Options):
+class Options(ActOptions):
     """What a site may say of a Hikvision source."""
 
     device_ref: Literal["mac", "ip", "channel"] = Field(
@@ -54,26 +53,12 @@ class Options(hub.Options):
         description="What names the device, before `/` and the channel: `mac` (else the serial "
         "number, else the address), `ip` (else mac, else serial), or the `channel` alone",
     )
-    acts: Mapping[str, str] = Field(
-        default_factory=dict,
-        description="What the cameras' `illegalCode` mean, in the hub's words (`hub violation act` "
-        'lists them): `{"1039": "stopping"}`; of the list a camera comes with, 1301 and 1625 are '
-        "known",
-    )
     backlog_s: int = Field(
         default=0,
         ge=0,
         description="Events older than this many seconds on arrival are backlog: marked as "
         "replayed. 0: none is, for a slow clock would make backlog of all that its camera sees",
     )
-
-    @field_validator("acts")
-    @classmethod
-    def _known_acts(cls, value: Mapping[str, str]) -> Mapping[str, str]:
-        for code, word in value.items():
-            if word not in words():
-                raise ValueError(f"{word!r} ({code}) is none of {', '.join(words())}")
-        return value
 
 
 # Event types that only wrap another one: where the real type stands.

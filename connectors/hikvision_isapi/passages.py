@@ -9,22 +9,20 @@ again with its pictures: that one is the candidate.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from connectors._formats.numbers import integer, number, percent
 from connectors._formats.pictures import a_box
 from connectors._formats.plates import read_plate, without_plate
-from connectors._formats.violations import position_code, under_law
+from connectors._formats.violations import COMMON_CODES, position_code, under_law
 from connectors._formats.xml import Node
 from hub import Event, PayloadError
 
-__all__ = ["ACTS", "DIRECTIONS", "YES", "box", "passages", "plate_read"]
+__all__ = ["DIRECTIONS", "YES", "box", "passages", "plate_read"]
 
 DIRECTIONS = {"forward": "APPROACHING", "reverse": "DEPARTING"}
 YES = frozenset({"yes", "true", "1"})
 UUID_MIN = 16  # characters: shorter ones are masks such as `x`, not ids
-ACTS: Final = {"1301": "wrong_way", "1625": "red_light"}
-"""Codes of the list that cameras come with, and the hub's words for the acts."""
 CARS = frozenset(
     {"vehicle", "motorvehicle", "smallcar", "minicar", "suvmpv", "coupe", "hatchback", "saloon",
      "largebus", "mediumbus", "minibus", "bus", "truck", "minitruck", "lighttruck",
@@ -131,7 +129,7 @@ def _violation(seen: _Seen, acts: Mapping[str, str], received_at: datetime) -> E
     trusted = common["observed_at"] and common["time_quality"] in _TRUSTED
     law, law_flags = under_law(
         illegal["Code"],
-        {**ACTS, **acts},
+        {**COMMON_CODES, **acts},
         category=_category(anpr, seen.plate),
         at=common["observed_at"] if trusted else received_at,
         over_kmh=speed - limit if speed and limit else None,
