@@ -1,18 +1,22 @@
 """Dahua cameras that read plates: what ITSAPI posts to `/NotificationInfo/…`, 1.19 to 1.22.
 
-Reads `TollgateInfo`, `TrafficJunction` and `ParkingInfo` by what the body holds, not by the path:
-JSON, or the XML of some firmware with the same names; pictures in base64 inside it, or as parts of
-a multipart beside it. `KeepAlive` and `DeviceInfo` are no events.
+Reads `TollgateInfo`, `TrafficJunction`, `ParkingInfo` and `AlarmInfo` by what the body holds, not
+by the path: JSON, or the XML of some firmware with the same names; pictures in base64 inside it, or
+as parts of a multipart beside it. `KeepAlive` and `DeviceInfo` are no events.
 
 Traps handled: times are local without offset, and `TimeZone` is a number of the vendor's list; one
-passage comes on two paths, a second apart (two reads, merged by the hub); no plate is "", `--`,
+passage comes on two paths, a second apart (two reads, merged by the hub); `ParkingInfo` inside
+`Picture`, beside it or around it, with a time and a device of its own; no plate is "", `--`,
 `unlicensed`, `Unknown` or `IsExist` false; Cyrillic and Greek letters in plates; misspelt names
-(`LanNo`, `Unknow`); boxes in pixels of `NormalPic`; a picture cut short; pictures whose names spell
-the plate (names are not kept).
+(`LanNo`, `Unknow`, `Pluse`); GB 2312 instead of UTF-8; boxes in pixels of `NormalPic`; several
+pictures under one name; a picture cut short, or wrapped in lines; pictures whose names spell the
+plate (names are not kept). `UploadNum` counts posts and `DefenceCode` differs: neither is an id.
 
-Known from captured payloads and issue threads, not from a standard. A confidence is not believed:
-both 96 and 204 are in the field, and nothing tells their scale. Not read: the number of people in a
-car, and crops of faces and seats, which are persons.
+Known from captured payloads, issue threads and integrators' notes of the vendor's specification,
+not from a standard: a confidence is of 255, of `ParkingInfo` and `AlarmInfo` of 100, and 0 is none.
+Inferred: `Obverse` comes nearer, `Reverse` departs. A channel that is not the first stands behind
+the device's id. Types of alarms are passed on as their numbers. Not read: the number of people in a
+car, spaces that become free, and crops of faces and seats, which are persons.
 """
 
 import base64
@@ -21,15 +25,14 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-import hub
-from connectors._formats.dahua import ACTS, CARS, grid_box
+from connectors._formats.dahua import colour, grid_box, is_act, known, of_law, ratio
 from connectors._formats.json import parse_json
-from connectors._formats.members import the_integer, the_number, the_text
+from connectors._formats.members import the_integer, the_items, the_number, the_object, the_text
 from connectors._formats.multipart import Part, split
 from connectors._formats.pictures import is_picture, take_pictures
 from connectors._formats.plates import read_plate, without_plate
-from connectors._formats.times import Stamp, read_stamp
-from connectors._formats.violations import position_code, under_law
+from connectors._formats.times import read_stamp
+from connectors._formats.violations import ActOptions, position_code
 from connectors._formats.xml import Node, parse_xml
 from hub import Connector, Event, Nothing, Outcome, Payload, PayloadError, Picture, Rejection
 
@@ -37,22 +40,28 @@ __all__ = ["Options", "connector", "parse"]
 
 DOCUMENTS_MAX = 64
 _BLANK = b"\xef\xbb\xbf \t\r\n\0"
-_UNREAD: Final = ("unlicensed", "unknown", "unknow")
-_ROLES: Final = {"CutoutPic": "plate", "NormalPic": "scene", "VehiclePic": "vehicle"}
-"""Members of `Picture` that hold one, and what it shows; any other picture may be of a person."""
-_WORDS = {code.lower(): word for code, word in ACTS.items()}
-_TRUSTED = ("DEVICE", "ASSUMED_ZONE")
+_AROUND: Final = ("TollgateInfo", "TrafficJunction", "ParkingInfo")
+_ROLES: Final = {"CutoutPic": "plate", "NormalPic": "scene", "VehiclePic": "vehicle",
+                 "CombinPic": "scene"}  # fmt: skip
+"""Members of `Picture` that hold some, and what they show; any other may be of a person."""
+_ALIVE: Final = ("Active", "DeviceModel", "DeviceName", "DeviceType", "DeviceInfo", "Manufacturer")
+_STATES: Final = {"Start": "STARTED", "Stop": "STOPPED", "Pulse": "PULSE", "Pluse": "PULSE"}
+_WAYS: Final = {"Obverse": "APPROACHING", "Reverse": "DEPARTING"}
+_KEPT: Final = frozenset({"history", "offline", "retransmission"})
 Pictures = tuple[tuple[Picture, ...], tuple[str, ...]]
 
 
-class Options(hub.Options):
+class Options(ActOptions):
     """What a site may say of a Dahua ITSAPI source."""
 
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
-    """The passages of a body, in their order."""
-    documents, parts = _documents(payload)
-    for place, data in enumerate(documents):
+    """The passages and alarms of a body, in their order."""
+    for place, (data, parts) in enumerate(_documents(payload)):
+        if place == DOCUMENTS_MAX:
+            message = f"more than {DOCUMENTS_MAX} documents in one payload"
+            yield Rejection(code="too-many-documents", message=message, path=f"document[{place}]")
+            return
         try:
             if isinstance(data, PayloadError):
                 raise data
@@ -62,32 +71,40 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
             yield Rejection(code=error.code, message=error.what, path=path, fix=error.fix)
 
 
-def _documents(payload: Payload) -> tuple[list[Any], list[Part]]:
-    """The documents of a body as trees, or why one is none, and the pictures beside them."""
+def _documents(payload: Payload) -> Iterator[tuple[Any, list[Part]]]:
+    """The documents of a body as trees, or why one is none, each with the pictures after it."""
     body = payload.body.strip(_BLANK)
     if not body:
         raise PayloadError("an empty body instead of an event", code="empty")
-    if body[:1] in b"{[<":
-        return [_tree(body)], []
-    documents: list[Any] = []
+    parts = [] if body[:1] in b"{[<" else split(body, payload.content_type)
+    trees: list[Any] | None = None
     pictures: list[Part] = []
-    for part in split(body, payload.content_type):
+    for part in parts or [Part(body)]:
         if is_picture(part):
             pictures.append(part)
             continue
+        if trees is not None:
+            yield from ((tree, pictures) for tree in trees)
+            pictures = []
         try:
-            documents.append(_tree(part.data.strip(_BLANK)))
+            tree = _tree(part.data.strip(_BLANK))
         except PayloadError as error:
-            documents.append(error)
-    if not documents:
-        raise PayloadError("a body without an event", code="no-event")
-    return documents[:DOCUMENTS_MAX], pictures
+            tree = error
+        trees = tree if isinstance(tree, list) else [tree]
+    if trees is None:
+        raise PayloadError("pictures without an event", code="no-event")
+    yield from ((tree, pictures) for tree in trees)
 
 
 def _tree(data: bytes) -> Any:
     if data.startswith(b"<"):
         return _of_node(parse_xml(data))
-    return parse_json(data)
+    try:
+        return parse_json(data)
+    except PayloadError as error:
+        if error.code != "encoding":
+            raise
+        return parse_json(data.decode("gb18030", "replace").encode())
 
 
 def _of_node(node: Node) -> Any:
@@ -112,86 +129,98 @@ def _outcomes(
 ) -> Iterator[Outcome]:
     if not isinstance(data, dict):
         raise PayloadError("expected an object", code="wrong-type")
-    inner = _child(data, "ParkingInfo") or _child(data, "TollgateInfo") or data
-    picture = _child(inner, "Picture")
-    if picture is None:
-        if "Active" in data or "DeviceID" in data or "DeviceInfo" in data:
-            yield Nothing(why="keep-alive or device information, not an event")
-            return
+    around = (the_object(data, name) for name in _AROUND)
+    inner = next((each for each in around if "Picture" in each), data)
+    picture = the_object(inner, "Picture")
+    alarm = the_object(data, "AlarmInfo")
+    if picture:
+        yield from _passage(data, inner, _pictures(picture, parts), payload, options)
+    elif alarm:
+        yield from _alarm(data, alarm, payload, options)
+    elif any(name in data for name in _ALIVE):
+        yield Nothing(why="keep-alive or device information, not an event")
+    elif "Code" in data:
+        raise PayloadError(
+            f"an event with a code, {the_text(data, 'Code')[:40]!r}, not of ITSAPI",
+            code="other-format",
+            path="Code",
+            fix="give its source the connector dahua_cgi, which reads these",
+        )
+    else:
         raise PayloadError(
             "no event: the body has no Picture",
             code="picture-missing",
             path="Picture",
-            fix="let the camera post TollgateInfo, TrafficJunction or ParkingInfo",
+            fix="let the camera post TollgateInfo, TrafficJunction, ParkingInfo or AlarmInfo",
         )
-    yield from _passage(inner, picture, _pictures(picture, parts), payload, options)
 
 
-def _child(data: Mapping[str, Any], name: str) -> dict[str, Any] | None:
-    found = data.get(name)
-    return found if isinstance(found, dict) else None
+# Passages
 
 
 def _passage(
     data: Mapping[str, Any],
-    picture: Mapping[str, Any],
+    inner: Mapping[str, Any],
     pictures: Pictures,
     payload: Payload,
     options: Options,
 ) -> Iterator[Event]:
-    snap, seen = _child(picture, "SnapInfo") or {}, _child(picture, "Plate") or {}
-    vehicle = _child(picture, "Vehicle") or {}
-    stamp = _stamp(snap, payload, options)
-    plate, flags = _plate(seen)
-    device_ref = the_text(snap, "DeviceID") or the_text(data, "DeviceID")
+    picture = the_object(inner, "Picture")
+    seen, vehicle = the_object(picture, "Plate"), the_object(picture, "Vehicle")
+    parking = the_object(picture, "ParkingInfo") or the_object(data, "ParkingInfo")
+    snap = the_object(picture, "SnapInfo")
+    snap = {**parking, **snap} if "Picture" not in parking else snap
+    raw_time = the_text(snap, "AccurateTime") or the_text(snap, "SnapTime")
+    stamp = read_stamp(raw_time, received_at=payload.received_at, options=options)
+    parked = bool(parking) and "ParkingStallsNo" in snap
+    plate, plate_flags = _plate(seen, 100 if parked else 255)
+    device_ref = _device_ref(snap, seen, data)
     unnamed = () if device_ref else ("device_unnamed",)
     lane = the_integer(snap, "LanNo")
     common: dict[str, Any] = {
         "device_ref": device_ref,
         "observed_at": stamp.at,
         "time_quality": stamp.quality,
-        # `Realtime`, else a copy that the camera had kept.
-        "replayed": the_text(snap, "Source").lower() in {"history", "offline", "retransmission"},
-        "quality_flags": (*stamp.flags, *unnamed, *flags, *pictures[1]),
+        # `Realtime` or what set the camera off, else a copy that the camera had kept.
+        "replayed": the_text(snap, "Source").lower() in _KEPT,
+        "quality_flags": (*stamp.flags, *unnamed, *plate_flags, *pictures[1]),
         "pictures": pictures[0],
         "restricted": {"plate": plate},
     }
     body: dict[str, Any] = {
+        "direction": _WAYS.get(the_text(snap, "Direction"), "UNKNOWN"),
         "lane": the_integer(snap, "LaneNo") if lane is None else lane,
         "speed_kmh": the_number(vehicle, "Speed") or the_number(snap, "Speed") or None,
         "speed_limit_kmh": the_number(vehicle, "UpperSpeedLimit") or None,
-        "vehicle_type": _known(the_text(vehicle, "VehicleType")),
-        "vehicle_colour": _known(the_text(vehicle, "VehicleColor")),
-        "vehicle_make": _known(the_text(vehicle, "VehicleSign")),
-        "country": _known(the_text(seen, "Region")),
-        "plate_box": grid_box(_numbers(seen.get("BoundingBox")), "PIXEL"),
+        "vehicle_type": known(the_text(vehicle, "VehicleType")),
+        "vehicle_colour": known(the_text(vehicle, "VehicleColor")),
+        "vehicle_make": known(the_text(vehicle, "VehicleSign")),
+        "country": known(the_text(seen, "Region")),
+        "plate_box": grid_box(seen.get("BoundingBox"), "PIXEL"),
+        "list_name": next(
+            (name for name in ("BlockUser", "AllowUser") if the_text(snap, name) == "true"), ""
+        ),
     }
     yield Event(noun="plate_read", kind="vehicle.passage", severity="INFO", body=body, **common)
-    act = _act(data, picture)
-    if act is not None:
-        yield _violation(act, snap, body, common, payload.received_at)
+    told = next(filter(_names_an_act, (the_object(inner, "TrafficCar"), snap, inner)), None)
+    if told is not None:
+        yield _violation(told, snap, body, common, (payload.received_at, options.acts))
 
 
-def _stamp(snap: Mapping[str, Any], payload: Payload, options: Options) -> Stamp:
-    raw = the_text(snap, "AccurateTime") or the_text(snap, "SnapTime")
-    return read_stamp(raw, received_at=payload.received_at, options=options)
+def _device_ref(snap: Mapping[str, Any], seen: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    """The id that the camera was given; behind it the channel, unless that is the first."""
+    named = the_text(snap, "DeviceID") or the_text(data, "DeviceID")
+    channel = the_integer(seen, "Channel") or the_integer(snap, "Channel")
+    return f"{named}/{channel}" if named and channel else named
 
 
-def _plate(seen: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    raw = _known(the_text(seen, "PlateNumber"))
-    read = the_text(seen, "IsExist").lower() != "false"
-    return read_plate(raw if read else "", colour=the_text(seen, "PlateColor"))
-
-
-def _known(text: str) -> str:
-    return "" if text.lower() in _UNREAD else text
-
-
-def _numbers(value: Any) -> Any:
-    """Four numbers, which XML gives as texts."""
-    if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return [the_number({"": each}, "") for each in value]
-    return value
+def _plate(seen: Mapping[str, Any], largest: int) -> tuple[dict[str, Any], tuple[str, ...]]:
+    exists = the_text(seen, "IsExist").lower() != "false"
+    return read_plate(
+        known(the_text(seen, "PlateNumber")) if exists else "",
+        colour=colour(the_text(seen, "PlateColor")),
+        confidence=ratio(the_number(seen, "Confidence"), largest),
+    )
 
 
 # Pictures
@@ -202,85 +231,112 @@ def _pictures(picture: Mapping[str, Any], parts: list[Part]) -> Pictures:
     kept, flags = take_pictures(parts, {})
     found: list[Picture] = list(kept)
     for name, holder in picture.items():
-        content = holder.get("Content") if isinstance(holder, dict) else None
-        if not isinstance(content, str) or not content:
-            continue
-        role = _ROLES.get(name)
-        if role is None:
-            flags += ("person_picture_dropped",)
-            continue
-        try:
-            data = base64.b64decode(content, validate=True)
-        except (binascii.Error, ValueError):
-            flags += ("picture_unreadable",)
-            continue
-        named = Part(data, {"content-disposition": f'form-data; name="{role}"'})
-        taken, more = take_pictures([named], {role: role}, otherwise=role)
-        found += taken
-        flags += more
+        for content in _contents(holder):
+            role = _ROLES.get(name, "")
+            data, cut = _decoded(content) if role else (b"", False)
+            taken, more = take_pictures([Part(data)], {}, otherwise=role)
+            found += taken
+            flags += (*more, "picture_truncated") if cut and taken else more
     return tuple(found), tuple(dict.fromkeys(flags))
 
 
-# Violations
+def _contents(holder: Any) -> Iterator[str]:
+    """The base64 of one picture, of two, or of a list of pictures."""
+    for each in holder if isinstance(holder, list) else [holder]:
+        if isinstance(each, dict):
+            texts = (each.get("Content"), each.get("Content_2nd"))
+            yield from (text for text in texts if isinstance(text, str) and text)
 
 
-def _act(data: Mapping[str, Any], picture: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The act that the camera names: its words, and the code they stand under."""
-    for holder in (_child(data, "TrafficCar"), _child(picture, "SnapInfo"), data):
-        if holder is None:
-            continue
-        code = the_text(holder, "ViolationCode")
-        words = the_text(holder, "ViolationName")
-        if code not in ("", "0"):
-            return words, code
-        event = the_text(holder, "Event") or the_text(holder, "Code")
-        if event.lower() in _WORDS:
-            return words or event, event
-    return None
+def _decoded(content: str) -> tuple[bytes, bool]:
+    """The bytes, and whether some are lacking; none where it is no base64."""
+    text = content.partition("base64,")[2] if content.startswith("data:") else content
+    if any(map(str.isspace, text)):
+        text = "".join(text.split())
+    whole = len(text) % 4 == 0
+    try:
+        return base64.b64decode(text[: len(text) // 4 * 4], validate=True), not whole
+    except (binascii.Error, ValueError):
+        return b"", False
+
+
+# Violations and alarms
+
+
+def _names_an_act(holder: Mapping[str, Any]) -> bool:
+    """Whether the camera says that something was wrong; a code of 0 is its word for nothing."""
+    return the_text(holder, "ViolationCode") not in ("", "0") or is_act(_event_code(holder))
+
+
+def _event_code(holder: Mapping[str, Any]) -> str:
+    return the_text(holder, "Event") or the_text(holder, "Code")
 
 
 def _violation(
-    act: tuple[str, str],
+    told: Mapping[str, Any],
     snap: Mapping[str, Any],
     read: Mapping[str, Any],
     common: Mapping[str, Any],
-    received_at: datetime,
+    law_of: tuple[datetime, Mapping[str, str]],
 ) -> Event:
-    words, source_code = act
-    plate = common["restricted"]["plate"]
-    speed, limit = read["speed_kmh"], read["speed_limit_kmh"]
-    known = _WORDS.get(source_code.lower())
-    trusted = common["observed_at"] and common["time_quality"] in _TRUSTED
-    cars = read["vehicle_type"].lower() in CARS and plate["category"] == "UNKNOWN"
-    law, flags = under_law(
-        source_code,
-        {source_code: known} if known else {},
-        category="CAR" if cars else plate["category"],
-        at=common["observed_at"] if trusted else received_at,
-        over_kmh=speed - limit if speed and limit else None,
+    plate, event_code = common["restricted"]["plate"], _event_code(told)
+    named = the_text(told, "ViolationCode")
+    source_code = event_code if named in ("", "0") else named
+    law, flags = of_law(
+        event_code, source_code, body=read, told=common, received_at=law_of[0], acts=law_of[1]
     )
+    words = the_text(told, "ViolationName") or the_text(told, "ViolationDesc") or event_code
+    places = (the_text(snap, "RoadName"), the_text(snap, "SnapAddress"))
     body = {
         "act": without_plate(words, plate["text"])[0] or "",
         "source_code": source_code,
         **law,
-        "lane": read["lane"],
-        "speed_kmh": speed,
-        "speed_limit_kmh": limit,
-        "position_code": position_code(the_text(snap, "RoadName")),
+        **{name: read[name] for name in ("lane", "direction", "speed_kmh", "speed_limit_kmh")},
+        "position_code": next(filter(None, map(position_code, places)), ""),
         "vehicle_type": read["vehicle_type"],
     }
-    told = {**common, "quality_flags": (*common["quality_flags"], *flags)}
-    return Event(noun="violation", kind="vehicle.violation", body=body, **told)
+    all_flags = (*common["quality_flags"], *flags)
+    fields = {**common, "quality_flags": all_flags}
+    return Event(noun="violation", kind="vehicle.violation", body=body, **fields)
+
+
+def _alarm(
+    data: Mapping[str, Any], alarm: Mapping[str, Any], payload: Payload, options: Options
+) -> Iterator[Event]:
+    """An alarm of a parking space: an event for each plate in it, or one without."""
+    stamp = read_stamp(the_text(alarm, "Time"), received_at=payload.received_at, options=options)
+    device_ref = _device_ref(alarm, {}, data)
+    number = the_text(alarm, "Type")
+    listed = [each for each in the_items(alarm, "PlateInfoList") if isinstance(each, dict)]
+    for seen in listed[:DOCUMENTS_MAX] or [{}]:
+        plate, flags = _plate(seen, 100)
+        yield Event(
+            noun="detection",
+            kind="camera.alarm",
+            severity="INFO",
+            device_ref=device_ref,
+            observed_at=stamp.at,
+            time_quality=stamp.quality,
+            quality_flags=(*stamp.flags, *(() if device_ref else ("device_unnamed",))),
+            body={
+                "rule": f"AlarmInfo {number}".strip(),
+                "state": _STATES.get(the_text(alarm, "State"), "UNKNOWN"),
+                "region": the_text(alarm, "ParkingStallsNo"),
+                "score": ratio(the_number(alarm, "Confidence"), 100),
+            },
+            restricted={} if flags else {"plate": plate},
+        )
 
 
 connector = Connector(
     name="dahua_itsapi",
     title="Dahua cameras that read plates, ITSAPI push",
     parse=parse,
-    emits=("plate_read", "violation"),
+    emits=("plate_read", "violation", "detection"),
     identity={
         "plate_read": ("restricted.plate.raw", "body.lane"),
         "violation": ("restricted.plate.raw", "body.lane", "body.source_code"),
+        "detection": ("restricted.plate.raw", "body.rule", "body.state", "body.region"),
     },
     options=Options,
 )

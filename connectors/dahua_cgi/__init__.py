@@ -1,63 +1,62 @@
 """Dahua cameras and recorders: events as text, in a stream or one by one, and as RPC2 JSON.
 
 Reads what `eventManager.cgi?action=attach` sends (`Code=X;action=Start;index=0;data={…}`, whole
-multiparts or single parts), what `snapManager.cgi?action=attachFileProc` sends (`Events[0].Code=…`
-line by line, then a picture), and `client.notifyEventStream` of RPC2.
+multiparts or single parts), what `snapManager.cgi?action=attachFileProc` sends
+(`Events[0].EventBaseInfo.Code=…` line by line, then pictures), `client.notifyEventStream` of RPC2,
+and its events alone or in a list, as cameras post them.
 
 Traps handled: `Content-Length` without a blank, wrong, 0 or absent; `--myboundary` and
 `-- myboundary`; a whole `HTTP/1.1 200 OK` block in mid-stream; several events in one part; `;`, `=`
 and event-like words inside the JSON; JSON that breaks off (the event stays, with the flag
 `data_unreadable`); the word `Heartbeat`; `UTC` that is local (`_formats/dahua`); no time at all
 (SMD, VideoMotion); a Stop that repeats its Start's time (the end is when it was received, and the
-flag `end_time_received` says so); Confidence that is always 0.
+flag `end_time_received` says so), but not of HumanTrait, which sends nothing else; Confidence that
+is always 0; GB 18030 instead of UTF-8; digits that are a plate, not a number; names misspelt.
 
 Known from captured payloads, issue threads and manual text, none of it from a standard. Inferred:
-confidence is of 255. `index` counts channels from 0 and stands in `device_ref` as given; a stream
-is of one recorder, so the source's entry names it. `EventID` pairs Start and Stop, but begins anew
-at a reboot: the Start's time stands beside it in `native_id`. Not read: riders and seats, which are
-persons.
+confidence is of 255; `Approach` comes nearer, `Leave` departs. `index` counts channels from 0 and
+stands in `device_ref` as given; a stream is of one recorder, so the source's entry names it.
+`EventID` pairs Start and Stop, but begins anew at a reboot: the Start's time stands beside it in
+`native_id`. One act may be several events of a group, each with its picture: each is a candidate,
+all with the group as `native_id`. Not read: riders, seats and faces, which are persons; pictures
+beside events of persons are dropped; counts of traffic.
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
-import hub
 from connectors._formats.dahua import read_time
 from connectors._formats.json import parse_json, scan_json
-from connectors._formats.members import the_integer, the_text
+from connectors._formats.members import the_integer, the_object, the_text
 from connectors._formats.multipart import Part, split
 from connectors._formats.pictures import is_picture, take_pictures
 from connectors._formats.streams import MultipartStream
-from connectors.dahua_cgi.events import outcomes
+from connectors._formats.violations import ActOptions
+from connectors.dahua_cgi.events import OF_PERSONS, Found, events_of
 from hub import Connector, Event, Nothing, Outcome, Payload, PayloadError, Rejection
 
 __all__ = ["Options", "connector", "parse"]
 
 EVENTS_MAX = 1_000
+_LINES_MAX = 5_000
 _BLANK = b"\xef\xbb\xbf \t\r\n\0"
 _HEAD = re.compile(
     r"Code=(?P<code>[\w.-]{1,64})\s*;\s*action=(?P<action>\w{1,16})\s*"
     r"(?:;\s*index=(?P<index>-?\d{1,9}))?\s*(?P<data>;\s*data=)?"
 )
-_LINE = re.compile(r"Events\[(?P<event>\d{1,3})\]\.(?P<path>[\w.\[\]-]{1,200})=(?P<value>.*)")
+_LINE = re.compile(
+    r"(?:Return)?Events\[(?P<event>\d{1,3})\]\.(?P<path>[\w.\[\]-]{1,200})=(?P<value>.*)"
+)
 _STEP = re.compile(r"([\w-]+)|\[(\d{1,4})\]")
-_CODE_MISSING = "no event: neither `Code=…;action=…` nor `Events[0].Code=…` nor an eventList"
+_CODE_MISSING = "no event: neither `Code=…;action=…` nor `Events[0].…Code=…` nor an eventList"
+_ONLY_STOPS = frozenset({"humantrait"})  # its one event ends; its time is its own
 
 
-class Options(hub.Options):
+class Options(ActOptions):
     """What a site may say of a Dahua source."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """An event as sent: its code and action, the channel, and its data (None: unreadable)."""
-
-    code: str
-    action: str
-    index: str
-    data: Mapping[str, Any] | None
 
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
@@ -66,23 +65,25 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     if not body:
         raise PayloadError("an empty body instead of an event", code="empty")
     count = 0
-    for text, pictures in _texts(payload, body):
-        kept, flags = take_pictures(pictures, {})
-        for found in _events(text):
+    for place, (text, pictures) in enumerate(_texts(payload, body)):
+        try:
+            found_here = _events(text)
+        except PayloadError as error:
+            path = error.path or f"part[{place}]"
+            found_here = [Rejection(code=error.code, message=error.what, path=path, fix=error.fix)]
+        kept, flags = take_pictures(pictures, {}, otherwise=_shown(found_here))
+        for found in found_here:
             count += 1
             if count > EVENTS_MAX:
                 message = f"more than {EVENTS_MAX} events in one payload"
                 yield Rejection(code="too-many-events", message=message)
                 return
-            if isinstance(found, Nothing):
+            if not isinstance(found, Found):
                 yield found
                 continue
-            for outcome in _outcomes(found, payload, options):
-                if isinstance(outcome, Event) and (kept or flags):
-                    all_flags = (*outcome.quality_flags, *flags)
-                    yield replace(outcome, pictures=kept, quality_flags=all_flags)
-                else:
-                    yield outcome
+            for event in _read(found, payload, options):
+                all_flags = (*event.quality_flags, *flags)
+                yield replace(event, pictures=kept, quality_flags=all_flags)
     if not count:
         raise PayloadError(
             _CODE_MISSING,
@@ -91,13 +92,20 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         )
 
 
-def _outcomes(found: _Found, payload: Payload, options: Options) -> Iterator[Outcome]:
+def _shown(events: "list[Found | Nothing | Rejection]") -> str:
+    """What an unnamed picture beside these events shows; '' is a person, and is dropped."""
+    codes = (each.code for each in events if isinstance(each, Found))
+    return "" if any(map(OF_PERSONS.search, codes)) else "scene"
+
+
+def _read(found: Found, payload: Payload, options: Options) -> Iterator[Event]:
     data = found.data if found.data is not None else {}
     stamp = read_time(data, received_at=payload.received_at, options=options)
     flags = stamp.flags
     if found.data is None:
         flags += ("data_unreadable",)
-    if found.action == "Stop" and stamp.at is not None:
+    repeats = found.action == "Stop" and found.code.lower() not in _ONLY_STOPS
+    if repeats and stamp.at is not None:
         # It repeats the time of its Start.
         flags += ("end_time_received",)
         stamp = replace(stamp, at=None, quality="RECEIVED")
@@ -108,7 +116,7 @@ def _outcomes(found: _Found, payload: Payload, options: Options) -> Iterator[Out
         "native_id": _native_id(data),
         "quality_flags": flags,
     }
-    yield from outcomes(found.code, found.action, data, common, payload.received_at)
+    yield from events_of(found, common, payload.received_at, options.acts)
 
 
 def _native_id(data: Mapping[str, Any]) -> str | None:
@@ -127,9 +135,7 @@ def _texts(payload: Payload, body: bytes) -> Iterator[tuple[str, list[Part]]]:
         return
     text: str | None = None
     pictures: list[Part] = []
-    # `-- myboundary` is no delimiter by any rule.
-    mended = re.sub(rb"(?m)^-- (?=\w)", b"--", body)
-    for part in split(mended, payload.content_type):
+    for part in split(body, payload.content_type) or [Part(body)]:
         if is_picture(part):
             pictures.append(part)
             continue
@@ -141,25 +147,30 @@ def _texts(payload: Payload, body: bytes) -> Iterator[tuple[str, list[Part]]]:
 
 
 def _decoded(data: bytes) -> str:
+    """UTF-8, unless most of it is none; what was cut at its end is still UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(data) - 3:
+            with suppress(UnicodeDecodeError):
+                return data.decode("gb18030")
     return data.decode("utf-8", "replace")
 
 
-def _events(text: str) -> Iterator[_Found | Nothing]:
+def _events(text: str) -> list[Found | Nothing | Rejection]:
     """The events of one text, however it is written."""
     start = text.lstrip()
-    if start.startswith("{"):
-        yield from _of_rpc(parse_json(start.encode()))
-        return
-    at, any_found = 0, False
-    while head := _HEAD.search(text, at):
-        any_found = True
+    if start.startswith(("{", "[")):
+        return list(_of_json(parse_json(start.encode())))
+    found: list[Found | Nothing | Rejection] = []
+    at = 0
+    while len(found) <= EVENTS_MAX and (head := _HEAD.search(text, at)):
         data, at = _data(text, head)
-        yield _Found(head["code"], head["action"], head["index"] or "", data)
-    if not any_found and (lines := _of_lines(text)):
-        any_found = True
-        yield from lines
-    if not any_found and re.search(r"(?i)\bheartbeat\b", text):
-        yield Nothing(why="heartbeat")
+        found.append(Found(head["code"], head["action"], head["index"] or "", data))
+    found = found or list(_of_lines(text))
+    if not found and re.search(r"(?i)\bheartbeat\b", text):
+        return [Nothing(why="heartbeat")]
+    return found
 
 
 def _data(text: str, head: re.Match[str]) -> tuple[Mapping[str, Any] | None, int]:
@@ -176,18 +187,25 @@ def _data(text: str, head: re.Match[str]) -> tuple[Mapping[str, Any] | None, int
     return (data if isinstance(data, dict) else None), end
 
 
-def _of_rpc(document: Any) -> Iterator[_Found | Nothing]:
-    """The events of `client.notifyEventStream`, or one event alone."""
-    params = document.get("params") if isinstance(document, dict) else None
-    listed = params.get("eventList") if isinstance(params, dict) else None
-    for each in listed if isinstance(listed, list) else [document]:
+def _of_json(document: Any) -> Iterator[Found | Rejection]:
+    """The events of `client.notifyEventStream`, a list of events, or one event alone."""
+    path = ""
+    if isinstance(document, dict):
+        listed = the_object(document, "params").get("eventList")
+        path = "params/eventList" if isinstance(listed, list) else ""
+        document = listed if path else [document] if the_text(document, "Code") else []
+    for place, each in enumerate(document):
         if not isinstance(each, dict) or not the_text(each, "Code"):
-            if isinstance(listed, list):
-                yield Nothing(why="an entry of eventList without a code")
+            yield Rejection(
+                code="event-code-missing",
+                message="the event names no code",
+                fix="let the device send its events whole, each with its Code",
+                path=f"{path}[{place}]/Code",
+            )
             continue
         data = each.get("Data")
         index = the_integer(each, "Index")
-        yield _Found(
+        yield Found(
             the_text(each, "Code"),
             the_text(each, "Action") or "Pulse",
             "" if index is None else str(index),
@@ -195,22 +213,19 @@ def _of_rpc(document: Any) -> Iterator[_Found | Nothing]:
         )
 
 
-def _of_lines(text: str) -> list[_Found]:
+def _of_lines(text: str) -> Iterator[Found]:
     """The events of `Events[0].Object.Text=…` lines."""
     events: dict[str, dict[str, Any]] = {}
-    for line in text.splitlines()[:5_000]:
+    for line in text.splitlines()[:_LINES_MAX]:
         if found := _LINE.match(line.strip()):
             _put(events.setdefault(found["event"], {}), found["path"], found["value"].strip())
-    return [
-        _Found(
-            the_text(data, "Code"),
-            the_text(data, "Action") or "Pulse",
-            the_text(data, "Index") or the_text(data, "Channel"),
-            data,
-        )
-        for data in events.values()
-        if the_text(data, "Code")
-    ]
+    for each in events.values():
+        base, data = the_object(each, "EventBaseInfo"), the_object(each, "Data")
+        code = the_text(base, "Code") or the_text(each, "Code")
+        action = the_text(base, "Action") or the_text(each, "Action") or "Pulse"
+        indexes = (the_text(base, "Index"), the_text(each, "Index"), the_text(each, "Channel"))
+        if code:
+            yield Found(code, action, next(filter(None, indexes), ""), {**each, **data})
 
 
 def _put(tree: dict[str, Any], path: str, value: str) -> None:
@@ -218,7 +233,7 @@ def _put(tree: dict[str, Any], path: str, value: str) -> None:
     steps = [name or int(place) for name, place in _STEP.findall(path)]
     node: Any = tree
     for step, after in zip(steps, [*steps[1:], None], strict=True):
-        fresh: Any = _scalar(value) if after is None else ([] if isinstance(after, int) else {})
+        fresh: Any = value if after is None else ([] if isinstance(after, int) else {})
         if isinstance(node, list):
             if not isinstance(step, int) or step > len(node):
                 return
@@ -231,15 +246,9 @@ def _put(tree: dict[str, Any], path: str, value: str) -> None:
             return
 
 
-def _scalar(value: str) -> Any:
-    if re.fullmatch(r"-?\d{1,15}", value):
-        return int(value)
-    return float(value) if re.fullmatch(r"-?\d{1,15}\.\d{1,15}", value) else value
-
-
 connector = Connector(
     name="dahua_cgi",
-    title="Dahua cameras and recorders, eventManager and snapManager",
+    title="Dahua cameras and recorders: eventManager, snapManager and RPC2 events",
     parse=parse,
     emits=("plate_read", "detection", "violation", "health"),
     identity={

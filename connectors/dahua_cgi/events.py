@@ -2,17 +2,19 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from connectors._formats.dahua import ACTS, CARS, grid_box
-from connectors._formats.members import the_integer, the_number, the_text
+from connectors._formats.dahua import colour, corners, grid_box, is_act, known, of_law, ratio
+from connectors._formats.members import the_integer, the_items, the_number, the_object, the_text
 from connectors._formats.plates import read_plate, without_plate
-from connectors._formats.violations import position_code, under_law
-from hub import Event, Outcome
+from connectors._formats.times import read_stamp
+from connectors._formats.violations import position_code
+from hub import Event, Options
 from hub.connector import Severity
 
-__all__ = ["outcomes"]
+__all__ = ["OF_PERSONS", "Found", "events_of"]
 
 HEALTH: Final = {
     "videoloss": ("video", "OFFLINE"),
@@ -28,9 +30,11 @@ HEALTH: Final = {
     "ipconflict": ("network", "DEGRADED"),
     "macconflict": ("network", "DEGRADED"),
     "timechange": ("clock", "DEGRADED"),
-    "ntpadjusttime": ("clock", "ONLINE"),
+    "ntpadjusttime": ("clock", "DEGRADED"),
 }
 """Codes that tell of the device itself: (component, state while the alarm is on)."""
+OF_PERSONS: Final = re.compile("face|human|person|portrait|pedestrain|accesscontrol", re.IGNORECASE)
+"""Codes of events whose pictures show a person, whatever they are of."""
 _SEVERITY: Final[dict[str, Severity]] = {
     "ONLINE": "INFO",
     "DEGRADED": "MINOR",
@@ -38,24 +42,39 @@ _SEVERITY: Final[dict[str, Severity]] = {
     "FAULT": "MODERATE",
 }
 _STATES: Final = {"Start": "STARTED", "Stop": "STOPPED", "Pulse": "PULSE", "State": "ONGOING"}
-_UNREAD: Final = ("unlicensed", "unknown")
-_TRUSTED: Final = ("DEVICE", "ASSUMED_ZONE")
+_WAYS: Final = {"Approach": "APPROACHING", "Leave": "DEPARTING"}
+_LIGHTS: Final = {1: "green", 2: "red", 3: "yellow"}
+_MOTORBIKES: Final = frozenset({"motorcycle", "lightmotorcycle", "motorbike", "twowheelmotor"})
 _CONFIDENCE_MAX = 255  # inferred: 160 is in the field
-_ACTS = {code.lower(): word for code, word in ACTS.items()}
+_STEP_OK_S = 5
+_RED_MAX_S = 600
 
 
-def outcomes(
-    code: str, action: str, data: Mapping[str, Any], common: dict[str, Any], received_at: datetime
-) -> Iterator[Outcome]:
-    """What one event tells; `common` is its device, time and flags."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An event as sent: its code and action, the channel, and its data (None: unreadable)."""
+
+    code: str
+    action: str
+    index: str
+    data: Mapping[str, Any] | None
+
+
+def events_of(
+    found: Found, common: dict[str, Any], now: datetime, acts: Mapping[str, str]
+) -> Iterator[Event]:
+    """What one event tells.
+
+    `common` is its device, time and flags; `now` the time of receipt; `acts` what a site's own
+    codes of acts mean.
+    """
+    code, action, data = found.code, found.action, found.data or {}
     name = code.lower()
     if name in HEALTH:
         yield _health(code, action, data, common)
         return
-    passage = name.startswith("traffic") and (
-        isinstance(data.get("TrafficCar"), dict) or _plate_of(data) is not None
-    )
-    if not passage:
+    vehicle = "TrafficCar" in data or _plate_of(data) or is_act(code)
+    if not (vehicle and name.startswith("traffic")) or action == "Stop":
         yield _detection(code, action, data, common)
         return
     plate, flags = _read(data)
@@ -66,17 +85,20 @@ def outcomes(
         "quality_flags": (*common["quality_flags"], *flags),
     }
     yield Event(noun="plate_read", kind="vehicle.passage", severity="INFO", body=body, **told)
-    act = _act(code, data)
-    if act is not None:
-        yield _violation(act, data, told, received_at)
+    if _names_an_act(code, data):
+        yield _violation(code, data, body, told, (now, acts))
+
+
+# The device and its clock
 
 
 def _health(code: str, action: str, data: Mapping[str, Any], common: dict[str, Any]) -> Event:
     component, trouble = HEALTH[code.lower()]
-    state = "ONLINE" if action == "Stop" else trouble
+    over = action == "Stop" or (component == "clock" and _clock_was_right(data))
+    state = "ONLINE" if over else trouble
     # Who lost a session, and from where, is an operator's matter: neither is repeated here.
-    modified, before = the_text(data, "ModifiedTime"), the_text(data, "BeforeModifyTime")
-    detail = f"{code} from {before} to {modified}" if modified and before else code
+    before, after = _clocks(data)
+    detail = f"{code} from {before} to {after}" if before and after else code
     return Event(
         noun="health",
         kind="device.health",
@@ -87,31 +109,48 @@ def _health(code: str, action: str, data: Mapping[str, Any], common: dict[str, A
     )
 
 
+def _clocks(data: Mapping[str, Any]) -> tuple[str, str]:
+    """What the clock showed before it was set, and after."""
+    before = the_text(data, "BeforeModifyTime") or the_text(data, "Before")
+    return before, the_text(data, "ModifiedTime") or the_text(data, "LocaleTime")
+
+
+def _clock_was_right(data: Mapping[str, Any]) -> bool:
+    """Whether setting the clock moved it by seconds only: if not, its earlier stamps were wrong."""
+    if the_text(data, "result") == "false":
+        return False
+    utc = Options(zone="UTC")
+    long_ago = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
+    before, after = (
+        read_stamp(text, received_at=long_ago, options=utc).at for text in _clocks(data)
+    )
+    if before is None or after is None:
+        return the_text(data, "result") == "true"
+    return abs((after - before).total_seconds()) <= _STEP_OK_S
+
+
+# What analytics saw
+
+
 def _detection(code: str, action: str, data: Mapping[str, Any], common: dict[str, Any]) -> Event:
     seen = _object(data)
-    rect = seen.get("BoundingBox", seen.get("Rect"))
-    region = data.get("DetectRegion") or data.get("DetectLine")
-    corners = [
-        {"x": float(each[0]), "y": float(each[1])}
-        for each in (region if isinstance(region, list) else [])
-        if isinstance(each, list)
-        and len(each) == 2
-        and all(type(place) in {int, float} and 0 <= place <= 8192 for place in each)
-    ]
+    region = corners(data.get("DetectRegion") or data.get("DetectLine"))
+    # `HumamID` is how some firmware spells it.
+    human = "HumanID" in seen or "HumamID" in seen
     return Event(
         noun="detection",
-        kind="camera." + re.sub(r"[^a-z0-9_.-]", "_", code.lower()),
+        kind="camera." + re.sub(r"[^a-z0-9_.-]", "_", code.lower())[:64],
         severity="INFO",
         body={
             "rule": code,
             "state": _STATES.get(action, "UNKNOWN"),
             "target": the_text(seen, "ObjectType")
-            or ("Vehicle" if "VehicleID" in seen else "Human" if "HumanID" in seen else ""),
+            or ("Vehicle" if "VehicleID" in seen else "Human" if human else ""),
             "region": _region(data),
-            "score": _score(the_number(seen, "Confidence")),
-            "box": grid_box(rect),
-            "polygon": corners,
-            "polygon_scale": "GRID_8192" if corners else "UNKNOWN",
+            "score": ratio(the_number(seen, "Confidence"), _CONFIDENCE_MAX),
+            "box": grid_box(seen.get("BoundingBox", seen.get("Rect"))),
+            "polygon": region,
+            "polygon_scale": "GRID_8192" if region else "UNKNOWN",
         },
         **common,
     )
@@ -136,121 +175,116 @@ def _object(data: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
-def _score(confidence: float | None) -> float | None:
-    """0 means that none is given."""
-    if not confidence or not 0 < confidence <= _CONFIDENCE_MAX:
-        return None
-    return round(confidence / _CONFIDENCE_MAX, 4)
-
-
 # Vehicles
 
 
-def _plate_of(data: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The object that is a plate, or holds one."""
-    seen = data.get("Object")
-    if isinstance(seen, dict) and the_text(seen, "ObjectType") == "Plate":
+def _plate_of(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The object that is a plate, or holds one; empty for none."""
+    seen = the_object(data, "Object")
+    if the_text(seen, "ObjectType") == "Plate":
         return seen
-    for name in ("Plate", "NonMotor", "Vehicle"):
-        holder = data.get(name)
-        if isinstance(holder, dict):
-            inner = holder.get("Plate") if name != "Plate" else holder
-            if isinstance(inner, dict):
-                return inner
-    return None
+    inside = (the_object(the_object(data, name), "Plate") for name in ("NonMotor", "Vehicle"))
+    return the_object(data, "Plate") or next(filter(None, inside), {})
 
 
 def _read(data: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The plate: of `TrafficCar`, else of the plate's object."""
-    car = data.get("TrafficCar")
-    car = car if isinstance(car, dict) else {}
-    seen = _plate_of(data) or {}
-    raw = the_text(car, "PlateNumber") or the_text(seen, "Text") or the_text(seen, "PlateNumber")
-    two_wheels = isinstance(data.get("NonMotor"), dict)
+    """The plate: of `TrafficCar`, else of the plate's object, else of the front."""
+    car, seen, front = (
+        the_object(data, "TrafficCar"),
+        _plate_of(data),
+        the_object(data, "PlateInfo"),
+    )
+    raw = (
+        the_text(car, "PlateNumber")
+        or the_text(seen, "Text")
+        or the_text(seen, "PlateNumber")
+        or the_text(front, "FrontPlateNumber")
+    )
+    two_wheels = the_text(the_object(data, "NonMotor"), "Category").lower() in _MOTORBIKES
     return read_plate(
-        _known(raw),
-        category="MOTORBIKE" if two_wheels and _is_motorbike(data["NonMotor"]) else "UNKNOWN",
-        colour=the_text(car, "PlateColor") or the_text(seen, "PlateColor"),
-        confidence=_score(the_number(seen, "Confidence")),
+        known(raw),
+        category="MOTORBIKE" if two_wheels else "UNKNOWN",
+        colour=colour(the_text(car, "PlateColor") or the_text(seen, "PlateColor")),
+        confidence=ratio(the_number(seen, "Confidence"), _CONFIDENCE_MAX),
     )
 
 
-def _is_motorbike(seen: Mapping[str, Any]) -> bool:
-    return the_text(seen, "Category").lower() in {"motorcycle", "motorbike", "twowheelmotor"}
-
-
 def _vehicle(data: Mapping[str, Any]) -> dict[str, Any]:
-    car = data.get("TrafficCar")
-    car = car if isinstance(car, dict) else {}
-    seen = _object({"Vehicle": data.get("Vehicle"), "NonMotor": data.get("NonMotor")})
+    car, plate = the_object(data, "TrafficCar"), _plate_of(data)
+    seen = the_object(data, "Vehicle") or the_object(data, "NonMotor")
     if not seen and the_text(_object(data), "ObjectType") == "Vehicle":
         seen = _object(data)
-    plate = _plate_of(data) or {}
-    limit = the_number(car, "UpperSpeedLimit")
-    country = the_text(car, "Country") or the_text(plate, "Country")
+    way = next((each for each in the_items(car, "DrivingDirection") if isinstance(each, str)), "")
+    lane = the_integer(car, "Lane")
     return {
-        "direction": {"Approach": "APPROACHING", "Leave": "DEPARTING"}.get(
-            the_text(car, "MovingDirection") or the_text(data, "MovingDirection"), "UNKNOWN"
-        ),
-        "lane": the_integer(car, "Lane") if "Lane" in car else the_integer(data, "Lane"),
+        "direction": _WAYS.get(way or the_text(car, "MovingDirection"), "UNKNOWN"),
+        "lane": the_integer(data, "Lane") if lane is None else lane,
         "speed_kmh": the_number(car, "Speed") or the_number(data, "Speed") or None,
-        "speed_limit_kmh": limit or None,
-        "vehicle_type": the_text(seen, "Category") or the_text(car, "VehicleType"),
-        "vehicle_colour": the_text(car, "VehicleColor") or the_text(seen, "Color"),
-        "vehicle_make": the_text(car, "VehicleSign") or _known(the_text(seen, "Text")),
-        "country": country,
+        "speed_limit_kmh": the_number(car, "UpperSpeedLimit") or None,
+        "vehicle_type": known(the_text(seen, "Category")) or known(the_text(car, "VehicleType")),
+        "vehicle_colour": known(the_text(car, "VehicleColor")) or known(the_text(seen, "Color")),
+        "vehicle_make": known(the_text(car, "VehicleSign")) or known(the_text(seen, "Text")),
+        "country": known(the_text(car, "Country")) or known(the_text(plate, "Country")),
         "plate_box": grid_box(plate.get("BoundingBox")),
     }
 
 
-def _known(text: str) -> str:
-    return "" if text.lower() in _UNREAD else text
+# Violations
 
 
-def _act(code: str, data: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The act that the device names: its words, and the code they stand under."""
-    car = data.get("TrafficCar")
-    car = car if isinstance(car, dict) else {}
-    named = the_text(car, "ViolationCode")
-    words = the_text(car, "ViolationName") or the_text(car, "ViolationDesc")
-    if named not in ("", "0"):
-        return words or code, named
-    return (words or code, code) if code.lower() in _ACTS else None
+def _names_an_act(code: str, data: Mapping[str, Any]) -> bool:
+    """Whether the device says that something was wrong; a code of 0 is its word for nothing."""
+    named = the_text(the_object(data, "TrafficCar"), "ViolationCode")
+    return is_act(code) or named not in ("", "0")
 
 
 def _violation(
-    act: tuple[str, str], data: Mapping[str, Any], told: dict[str, Any], received_at: datetime
+    code: str,
+    data: Mapping[str, Any],
+    read: Mapping[str, Any],
+    told: dict[str, Any],
+    law_of: tuple[datetime, Mapping[str, str]],
 ) -> Event:
-    words, source_code = act
-    vehicle = _vehicle(data)
+    car = the_object(data, "TrafficCar")
+    named = the_text(car, "ViolationCode")
+    source_code = code if named in ("", "0") else named
+    words = the_text(car, "ViolationName") or the_text(car, "ViolationDesc") or code
     plate = told["restricted"]["plate"]
-    speed, limit = vehicle["speed_kmh"], vehicle["speed_limit_kmh"]
-    at = told["observed_at"] if told["time_quality"] in _TRUSTED else None
-    category = plate["category"]
-    if category == "UNKNOWN" and vehicle["vehicle_type"].lower() in CARS:
-        category = "CAR"
-    law, flags = under_law(
-        source_code,
-        {source_code: _ACTS[source_code.lower()]} if source_code.lower() in _ACTS else {},
-        category=category,
-        at=at or received_at,
-        over_kmh=speed - limit if speed and limit else None,
+    law, flags = of_law(
+        code, source_code, body=read, told=told, received_at=law_of[0], acts=law_of[1]
     )
+    places = (the_text(data, "Name"), the_text(car, "DeviceAddress"), the_text(car, "MachineName"))
     body = {
         "act": without_plate(words, plate["text"])[0] or "",
         "source_code": source_code,
         **law,
-        "lane": vehicle["lane"],
-        "direction": vehicle["direction"],
-        "speed_kmh": speed,
-        "speed_limit_kmh": limit,
-        "position_code": position_code(the_text(data, "Name")),
-        "vehicle_type": vehicle["vehicle_type"],
+        **{name: read[name] for name in ("lane", "direction", "speed_kmh", "speed_limit_kmh")},
+        "signal_state": _LIGHTS.get(the_integer(data, "LightState") or 0, ""),
+        "red_elapsed_s": _red_s(data),
+        "position_code": next(filter(None, map(position_code, places)), ""),
+        "vehicle_type": read["vehicle_type"],
     }
-    all_flags = (*told["quality_flags"], *flags)
     return Event(
         noun="violation",
         kind="vehicle.violation",
         body=body,
-        **{**told, "quality_flags": all_flags},
+        **{**told, **_of_group(data), "quality_flags": (*told["quality_flags"], *flags)},
     )
+
+
+def _red_s(data: Mapping[str, Any]) -> float | None:
+    """Seconds since the signal turned red; both stamps are of one clock, right or wrong."""
+    red, utc = the_number(data, "RedLightUTC"), the_number(data, "UTC")
+    if not red or not utc or not 0 <= utc - red <= _RED_MAX_S:
+        return None
+    milliseconds = (the_number(data, name) or 0.0 for name in ("UTCMS", "RedLightUTCMS"))
+    own, of_red = milliseconds
+    return round(max(0.0, utc - red + (own - of_red) / 1000), 3)
+
+
+def _of_group(data: Mapping[str, Any]) -> dict[str, Any]:
+    """One act is several pictures, each with an event of its own: its id is the group's."""
+    group, count = the_integer(data, "GroupID"), the_integer(data, "CountInGroup")
+    if not group or not count or count < 2:
+        return {}
+    return {"native_id": str(group), "native_version": f"{the_text(data, 'IndexInGroup')}/{count}"}

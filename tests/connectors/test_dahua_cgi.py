@@ -1,3 +1,4 @@
+# more than 400 lines: every trap of one format, in one place
 """`dahua_cgi` against what is known of the format; each trap of the field has a test."""
 
 import json
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.dahua_cgi import Options, parse
+from connectors.dahua_cgi import Options, connector, parse
 from hub import Event, Nothing, Payload, PayloadError, Rejection
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +26,10 @@ SHARED_EVENTS = {
     "dahua_cgi/crossregion_localetime.txt": [
         ("camera.crossregiondetection", "1", "STARTED", "2019-01-31T10:04:58.633000+00:00")
     ],
-    "dahua_cgi/humantrait_wizmind_utc_is_local.txt": [("camera.humantrait", "14", "STOPPED", None)],
+    # Its UTC is local time: 21:26:33 in the source's zone, not in UTC.
+    "dahua_cgi/humantrait_wizmind_utc_is_local.txt": [
+        ("camera.humantrait", "14", "STOPPED", "2022-08-13T14:26:33+00:00")
+    ],
     "dahua_cgi/parkingdetection-start.txt": [
         ("camera.parkingdetection", "0", "STARTED", "2021-04-22T16:16:25.915000+00:00")
     ],
@@ -36,15 +40,12 @@ SHARED_EVENTS = {
         ("camera.crossregiondetection", "2", "STOPPED", None),
     ],
     "dahua_cgi/smartmotionvehicle-start.txt": [("camera.smartmotionvehicle", "0", "STARTED", None)],
-    "dahua_cgi/timechange-pulse.txt": [("device.health", "0", "DEGRADED", None)],
+    "dahua_cgi/timechange-pulse.txt": [("device.health", "0", "ONLINE", None)],
     "dahua_cgi/videomotion-start.txt": [("camera.videomotion", "0", "STARTED", None)],
     "dahua_cgi/videomotion-stop.txt": [("camera.videomotion", "0", "STOPPED", None)],
 }
-# What an integrator saved of an event, and a log with a comma missing: neither is on any wire.
-SHARED_REFUSED = {
-    "dahua_cgi/crossregion_human_data_only.json": "no-event",
-    "dahua_anpr/trafficjunction_rpc_th.txt": "malformed",
-}
+# What an integrator saved of an event without its code, which is on no wire.
+SHARED_REFUSED = {"dahua_cgi/crossregion_human_data_only.json": "no-event"}
 
 
 def read(body, content_type="", **options):
@@ -86,6 +87,21 @@ def test_every_shared_sample_gives_what_is_written_of_it(name):
     assert found == wanted
 
 
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared samples are not beside the project")
+def test_the_shared_log_of_rpc2_is_refused_as_it_is_and_one_passage_with_its_comma():
+    body = (SHARED / "dahua_anpr/trafficjunction_rpc_th.txt").read_bytes()
+    assert one(body).code == "malformed"
+    found = one(body.replace(b'"session"', b', "session"'), zone="Asia/Bangkok")
+    # RealUTC, not UTC, which is seven hours on; the milliseconds are UTC's own.
+    assert found.observed_at == datetime(2024, 1, 30, 7, 34, 55, 305_000, tzinfo=UTC)
+    plate = found.restricted["plate"]
+    assert (found.noun, plate["text"], plate["confidence"]) == ("plate_read", "", None)
+    assert "plate_unread" in found.quality_flags
+    told = {"lane": 2, "direction": "DEPARTING", "speed_limit_kmh": 70.0, "speed_kmh": None}
+    told |= {"vehicle_type": "NoMannedConvertibleTricycle", "vehicle_colour": "Blue"}
+    assert told == {name: found.body[name] for name in told}
+
+
 def test_the_word_heartbeat_is_no_event():
     assert one("Heartbeat") == Nothing(why="heartbeat")
     assert one(part("Heartbeat", "Content-Length:9")) == Nothing(why="heartbeat")
@@ -97,8 +113,10 @@ def test_a_content_length_may_be_zero_wrong_or_absent(length):
     assert [each.body["region"] for each in read(body)] == ["a", "b"]
 
 
-def test_a_boundary_with_a_blank_is_one_too():
-    body = part(event(Name="a")).replace("--myboundary", "-- myboundary") + part(event(Name="b"))
+@pytest.mark.parametrize("later", ["-- myboundary", "--myboundary"])
+def test_a_boundary_with_a_blank_is_one_too(later):
+    first = part(event(Name="a")).replace("--myboundary", "-- myboundary")
+    body = first + part(event(Name="b")).replace("--myboundary", later)
     assert [each.body["region"] for each in read(body)] == ["a", "b"]
 
 
@@ -264,6 +282,217 @@ def test_too_many_events_are_refused_and_those_before_are_kept():
     outcomes = read("Code=VideoMotion;action=Start;index=0\n" * 1001)
     assert len(outcomes) == 1001
     assert isinstance(outcomes[-1], Rejection)
+
+
+SNAP = {
+    "EventBaseInfo.Code": "TrafficParking",
+    "EventBaseInfo.Action": "Start",
+    "EventBaseInfo.Index": "0",
+    "GroupID": "1647090670",
+    "CountInGroup": "3",
+    "IndexInGroup": "2",
+    "Object.BoundingBox[0]": "5954",
+    "Object.BoundingBox[1]": "2234",
+    "Object.BoundingBox[2]": "6346",
+    "Object.BoundingBox[3]": "2404",
+    "Object.ObjectType": "Plate",
+    "Object.Text": "00123",
+    "TrafficCar.DrivingDirection[0]": "Approach",
+    "TrafficCar.PlateColor": "YellowbottomBlackText",
+    "TrafficCar.PlateNumber": "00123",
+    "TrafficCar.UpperSpeedLimit": "70",
+    "TrafficCar.VehicleSign": "Unknown",
+    "TrafficCar.ViolationCode": "1044",
+    "TrafficCar.ViolationDesc": "A",
+    "UTC": "1773449150",
+    "UTCMS": "619",
+    "Vehicle.Category": "Unknown",
+    "Vehicle.DriverFace[0][3]": "0",
+}
+JPEG = b"\xff\xd8\xff\xe0" + bytes(30) + b"\xff\xd9"
+
+
+def snap(number=0, prefix="Events", **more):
+    lines = {**SNAP, **{name.replace("__", "."): value for name, value in more.items()}}
+    return "\n\n".join(f"{prefix}[{number}].{name}={value}" for name, value in lines.items())
+
+
+def test_lines_of_snap_manager_name_their_event_in_its_base_info():
+    passage, candidate = read(snap())
+    assert (passage.device_ref, passage.noun, candidate.noun) == ("0", "plate_read", "violation")
+    assert passage.observed_at == datetime(2026, 3, 14, 0, 45, 50, 619_000, tzinfo=UTC)
+    assert passage.body["direction"] == "APPROACHING"
+    assert passage.body["plate_box"]["width"] == 392
+    assert (passage.body["vehicle_type"], passage.body["vehicle_make"]) == ("", "")
+
+
+def test_digits_of_a_plate_in_lines_are_no_number():
+    plate = read(snap())[0].restricted["plate"]
+    assert (plate["raw"], plate["colour"]) == ("00123", "YELLOW")
+
+
+def test_lines_may_be_named_returned_events_and_hold_their_data_in_a_branch():
+    assert [each.noun for each in read(snap(prefix="ReturnEvents"))] == ["plate_read", "violation"]
+    lines = (
+        "Events[0].Code=CrossLineDetection\nEvents[0].Data.Name=a\nEvents[0].Data.UTC= 1773449150"
+    )
+    assert (one(lines).body["region"], one(lines).observed_at.second) == ("a", 50)
+
+
+def test_several_events_of_lines_are_told_apart_by_their_number():
+    found = read(f"{snap()}\n{snap(1, EventBaseInfo__Index='4')}")
+    assert [each.device_ref for each in found] == ["0", "0", "4", "4"]
+
+
+def test_the_sites_own_code_stands_beside_what_the_event_is():
+    candidate = read(snap())[1]
+    assert (candidate.body["source_code"], candidate.body["act_word"]) == ("1044", "stopping")
+    assert (candidate.body["law_code"], candidate.quality_flags) == ("", ("law_code_open",))
+
+
+@pytest.mark.parametrize(
+    ("code", "acts", "word"),
+    [
+        ("1044", {"1044": "stopping_jam"}, "stopping_jam"),
+        ("1625", {}, "stopping"),
+        ("7", {"9": "phone"}, "stopping"),
+    ],
+    ids=["the site's word", "the event's before the common list's", "another code's word"],
+)
+def test_a_sites_word_for_its_code_stands_before_the_events_and_that_before_the_common_lists(
+    code, acts, word
+):
+    assert read(snap(TrafficCar__ViolationCode=code), acts=acts)[1].body["act_word"] == word
+
+
+def test_a_code_of_the_common_list_is_known_beside_an_event_that_is_no_act():
+    car = {"PlateNumber": "30K12345", "ViolationCode": "1625"}
+    assert (
+        read(event("TrafficJunction", "Pulse", TrafficCar=car))[1].body["act_word"] == "red_light"
+    )
+
+
+def test_a_national_code_that_a_site_has_taught_its_cameras_is_taken_as_it_is():
+    candidate = read(snap(TrafficCar__ViolationCode="16824.7.2.h"))[1]
+    assert (candidate.body["law_code"], candidate.body["act_word"]) == ("16824.7.2.h", "helmet")
+
+
+def test_the_pictures_of_one_act_are_events_of_one_group():
+    found = [read(snap(IndexInGroup=place))[1] for place in "123"]
+    assert {each.native_id for each in found} == {"1647090670"}
+    assert [each.native_version for each in found] == ["1/3", "2/3", "3/3"]
+
+
+def test_the_end_of_an_act_is_no_second_passage():
+    found = one(snap(EventBaseInfo__Action="Stop"))
+    assert (found.noun, found.body["state"]) == ("detection", "STOPPED")
+
+
+def test_an_act_without_a_word_of_the_hub_is_a_candidate_too():
+    found = read(event("TrafficOverLine", "Pulse", TrafficCar={"PlateNumber": "30K12345"}))
+    assert (found[1].body["source_code"], found[1].body["act_word"]) == ("TrafficOverLine", "")
+
+
+def test_a_bare_head_is_an_act_whose_provision_people_choose():
+    rider = {"Category": "Motorcycle", "Plate": {"Text": "29B112345"}}
+    found = read(event("TrafficNonMotorWithoutSafehat", "Pulse", NonMotor=rider))
+    assert (found[1].body["act_word"], found[1].body["law_code"]) == ("helmet", "")
+    assert "law_code_open" in found[1].quality_flags
+
+
+def test_a_red_light_says_for_how_long_it_was_red():
+    stamps = {"UTC": 1773449150, "UTCMS": 500, "RedLightUTC": 1773449148, "RedLightUTCMS": 0}
+    found = read(event("TrafficRunRedLight", "Pulse", LightState=2, **stamps))[1]
+    assert (found.body["signal_state"], found.body["red_elapsed_s"]) == ("red", 2.5)
+    stamps["RedLightUTC"] = 74874395
+    assert read(event("TrafficRunRedLight", "Pulse", **stamps))[1].body["red_elapsed_s"] is None
+
+
+@pytest.mark.parametrize(
+    "code", ["FaceDetection", "FaceRecognition", "HumanTrait", "AccessControl"]
+)
+def test_a_picture_beside_an_event_of_persons_is_dropped(code):
+    lines = part(f"Events[0].EventBaseInfo.Code={code}")
+    image = b"--myboundary\r\nContent-Type: image/jpeg\r\n\r\n" + JPEG + b"\r\n--myboundary--"
+    found = one(lines.encode() + image)
+    assert (found.pictures, found.quality_flags[-1]) == ((), "person_picture_dropped")
+
+
+def test_bytes_of_a_picture_are_never_changed():
+    jpeg = b"\xff\xd8\xff\xe0\n-- x\n" + bytes(30) + b"\xff\xd9"
+    image = f"--myboundary\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+    found = read(part(snap()).encode() + image.encode() + jpeg + b"\r\n--myboundary--")[0]
+    assert [each.data for each in found.pictures] == [jpeg]
+
+
+def test_the_only_event_of_human_trait_is_a_stop_and_its_time_is_its_own():
+    found = one(event("HumanTrait", "Stop", UTC=1773449150))
+    assert (found.body["state"], found.observed_at.minute) == ("STOPPED", 45)
+
+
+def test_the_end_of_smart_motion_may_be_of_another_object_and_is_the_same_alarm():
+    start, stop = (
+        one(event("SmartMotionVehicle", action, object=[{"Rect": [0, 0, 9, 9], "VehicleID": n}]))
+        for action, n in (("Start", 7), ("Stop", 9))
+    )
+    alike = ("rule", "region", "target")
+    assert [start.body[name] for name in alike] == [stop.body[name] for name in alike]
+    assert (start.subject, start.device_ref) == (stop.subject, stop.device_ref)
+
+
+def test_a_misspelt_name_of_a_human_is_one_too():
+    found = one(event("SmartMotionHuman", object=[{"HumamID": 3, "Rect": [0, 0, 1, 1]}]))
+    assert found.body["target"] == "Human"
+
+
+@pytest.mark.parametrize(
+    ("after", "state"), [("2026-03-14 07:46:02", "ONLINE"), ("2026-03-14 14:46:00", "DEGRADED")]
+)
+def test_a_clock_that_was_set_far_on_was_wrong(after, state):
+    stamps = {"BeforeModifyTime": "2026-03-14 07:46:00", "ModifiedTime": after}
+    found = one(event("TimeChange", "Pulse", **stamps))
+    assert (found.body["component"], found.body["state"]) == ("clock", state)
+
+
+@pytest.mark.parametrize(("result", "state"), [(True, "ONLINE"), (False, "DEGRADED")])
+def test_a_time_server_that_does_not_answer_degrades_the_clock(result, state):
+    assert one(event("NTPAdjustTime", "Pulse", result=result)).body["state"] == state
+
+
+def test_names_in_the_vendors_own_encoding_are_read():
+    body = 'Code=CrossLineDetection;action=Start;index=0;data={"Name":"东门入口越线"}'
+    assert one(body.encode("gb18030")).body["region"] == "东门入口越线"
+    assert one(body.encode()[:-9]).quality_flags[-1] == "data_unreadable"
+
+
+def test_an_event_that_is_posted_alone_or_in_a_list_is_read_and_a_bad_one_refused():
+    good = {"Code": "TrafficJunction", "Action": "Pulse", "Index": 3, "Data": {"TrafficCar": {}}}
+    assert one(json.dumps(good)).device_ref == "3"
+    outcomes = read(json.dumps([good, {"Action": "Pulse"}, good]))
+    assert [type(each) for each in outcomes] == [Event, Rejection, Event]
+    assert (outcomes[1].code, outcomes[1].path) == ("event-code-missing", "[1]/Code")
+
+
+def test_a_part_that_is_broken_ends_no_stream():
+    outcomes = read(part("{broken") + part(event(Name="b")))
+    assert (outcomes[0].code, outcomes[0].path) == ("malformed", "part[0]")
+    assert outcomes[1].body["region"] == "b"
+
+
+def test_a_text_with_a_line_of_dashes_is_no_multipart():
+    assert one('Code=X;action=Start;index=0;data={"Name":"a"}\n--').body["region"] == "a"
+
+
+def test_a_stream_is_cut_into_its_events_byte_by_byte():
+    image = b"--myboundary\r\nContent-Type:image/jpeg\r\n\r\n" + JPEG + b"\r\n"
+    body = part(snap()).encode() + image + part("Heartbeat").encode()
+    body += part(event(Name="b"), "Content-Length:3").encode() + b"--myboundary\r\n"
+    live = connector.split("multipart/x-mixed-replace; boundary=myboundary", 1 << 20)
+    pieces = [piece for byte in body for piece in live.feed(bytes([byte]))] + live.pause()
+    found = [each for piece in pieces for each in read(piece.body, piece.content_type)]
+    nouns = [getattr(each, "noun", "nothing") for each in found]
+    assert nouns == ["plate_read", "violation", "nothing", "detection"]
+    assert [each.data for each in found[0].pictures] == [JPEG]
 
 
 @pytest.mark.parametrize("body", ["", "  ", "hello", "--myboundary\r\n\r\n", "[]", "{}"])

@@ -6,13 +6,32 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from connectors.dahua_itsapi import Options, parse
-from hub import Event, Nothing, Payload, PayloadError, Rejection
+from connectors.dahua_itsapi import Options, connector, parse
+from hub import Event, Nothing, Payload, Rejection
+from hub.identity import Identity
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "samples" / "camera" / "dahua_anpr"
 NOW = datetime(2026, 3, 14, 0, 46, 5, tzinfo=UTC)
+MEMBERS = [
+    "Plate",
+    "SnapInfo",
+    "ParkingInfo",
+    "NormalPic",
+    "FacePic",
+    "Content",
+    "BoundingBox",
+    "PlateNumber",
+    "DeviceID",
+    "PlateInfoList",
+    "Vehicle",
+    "Type",
+    "Event",
+    "IsExist",
+]
 JPEG = b"\xff\xd8\xff\xe0" + bytes(30) + b"\xff\xd9"
 
 
@@ -59,9 +78,8 @@ def test_the_shared_capture_is_one_passage():
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared samples are not beside the project")
 def test_the_shared_log_of_a_request_is_no_body():
-    with pytest.raises(PayloadError) as refused:
-        read((SHARED / "itsapi_tollgateinfo_request.txt").read_bytes(), "text/plain")
-    assert refused.value.code == "malformed"
+    refused = one((SHARED / "itsapi_tollgateinfo_request.txt").read_bytes())
+    assert (refused.code, refused.path) == ("malformed", "document[0]")
 
 
 def test_time_is_local_and_the_enum_time_zone_is_never_taken_for_hours():
@@ -147,6 +165,182 @@ def test_a_violation_is_a_candidate_beside_the_read_and_only_where_one_is_named(
     assert [each.noun for each in reads] == ["plate_read", "violation"]
     assert reads[1].body["act_word"] == "red_light"
     assert reads[1].body["law_code"].startswith("16824.6.")
+
+
+def parked(around="picture", **fields):
+    """A push of a parking camera, with `ParkingInfo` in one of the places it is seen in."""
+    info = {"SnapTime": "2026-03-14 07:45:58", "ParkingStallsNo": "A01", "DeviceID": "bai-do-7"}
+    info |= {"TimeZone": 2, "Channel": 0, "Direction": "Obverse", "ParkingStatus": 0} | fields
+    plate = {"PlateNumber": "30K-123.45", "IsExist": True, "Confidence": 85}
+    if around == "picture":
+        return {"Picture": {"Plate": plate, "ParkingInfo": info}}
+    if around == "beside":
+        device = info.pop("DeviceID")
+        return {"Picture": {"Plate": plate}, "ParkingInfo": info, "DeviceID": device}
+    return {"ParkingInfo": {"Picture": {"Plate": plate, "SnapInfo": info}}}
+
+
+@pytest.mark.parametrize("around", ["picture", "beside", "around"])
+def test_a_parking_camera_says_its_time_and_name_in_parking_info_wherever_that_stands(around):
+    found = one(parked(around))
+    assert (found.noun, found.device_ref) == ("plate_read", "bai-do-7")
+    assert found.observed_at == datetime(2026, 3, 14, 0, 45, 58, tzinfo=UTC)
+    assert found.body["direction"] == "APPROACHING"
+    assert found.restricted["plate"]["text"] == "30K12345"
+
+
+def test_a_confidence_is_of_255_at_a_gate_and_of_100_in_a_parking_space_and_nought_is_none():
+    gate = body()
+    scores = []
+    for confidence in (204, 96, 0, 256):
+        gate["Picture"]["Plate"]["Confidence"] = confidence
+        scores.append(one(gate).restricted["plate"]["confidence"])
+    assert scores == [0.8, 0.3765, None, None]
+    assert one(parked()).restricted["plate"]["confidence"] == 0.85
+
+
+def test_a_channel_that_is_not_the_first_is_a_device_of_its_own():
+    assert [one(parked(Channel=n)).device_ref for n in (0, 3)] == ["bai-do-7", "bai-do-7/3"]
+
+
+def test_a_count_of_posts_and_a_code_against_forgery_are_no_ids():
+    identity = Identity(b"k" * 32, connector, "gate")
+    ids = set()
+    for number in (1, 4):
+        data = body(snap={"DefenceCode": f"YhfH6{number}"})
+        data["Picture"]["Plate"]["UploadNum"] = number
+        ids.add(identity.event(one(data), payload_id=str(number), index=0))
+    assert len(ids) == 1
+
+
+def test_several_pictures_may_stand_under_one_name():
+    content = base64.b64encode(JPEG).decode()
+    two = {"Content": content, "Content_2nd": content}
+    found = one(body(NormalPic=two, CombinPic=[{"Content": content}, {"Content": content}, None]))
+    assert [picture.role for picture in found.pictures] == ["scene"] * 4
+
+
+def test_faces_in_a_list_are_dropped_each_by_its_kind_whatever_that_is():
+    content = base64.b64encode(JPEG).decode()
+    faces = [{"PicType": kind, "Content": content} for kind in (0, 1, 2)]
+    found = one(body(FacePic=faces))
+    assert (found.pictures, found.quality_flags) == ((), ("person_picture_dropped",))
+
+
+@pytest.mark.parametrize("prefix", ["", "data:image/jpeg;base64,"])
+@pytest.mark.parametrize("join", ["", "\r\n", "\n"])
+def test_base64_may_be_wrapped_in_lines_and_name_its_type(prefix, join):
+    text = base64.b64encode(JPEG).decode()
+    content = prefix + join.join(text[at : at + 16] for at in range(0, len(text), 16))
+    found = one(body(NormalPic={"Content": content}))
+    assert ([picture.data for picture in found.pictures], found.quality_flags) == ([JPEG], ())
+
+
+def test_base64_that_breaks_off_is_kept_as_far_as_it_goes_and_said():
+    text = base64.b64encode(JPEG).decode().rstrip("=")
+    found = one(body(NormalPic={"Content": text[:-5]}))
+    assert len(found.pictures) == 1
+    assert JPEG.startswith(found.pictures[0].data)
+    assert found.quality_flags == ("picture_truncated",)
+
+
+def test_pictures_beside_documents_belong_to_the_one_before_them():
+    def part(data, kind):
+        return f"--its\r\nContent-Type: {kind}\r\n\r\n".encode() + data + b"\r\n"
+
+    documents = [part(json.dumps(body(raw)).encode(), "application/json") for raw in ("A", "B")]
+    first, second = read(documents[0] + part(JPEG, "image/jpeg") + documents[1], "")
+    assert [len(each.pictures) for each in (first, second)] == [1, 0]
+
+
+def test_one_bad_record_of_a_list_hides_no_other_one():
+    outcomes = read([body(), 7, body("29A-000.01")])
+    assert [type(each) for each in outcomes] == [Event, Rejection, Event]
+
+
+def test_a_body_in_gb_2312_is_read():
+    data = json.dumps(body("京A12345"), ensure_ascii=False).encode("gb2312")
+    assert one(data).restricted["plate"]["raw"] == "京A12345"
+
+
+@pytest.mark.parametrize(
+    ("state", "told"), [("Pluse", "PULSE"), ("Start", "STARTED"), ("Stop", "STOPPED")]
+)
+def test_an_alarm_is_a_detection_by_its_number_for_each_plate(state, told):
+    alarm = {"Time": "2026-03-14 07:45:58", "Type": 3, "State": state, "ParkingStallsNo": "A01"}
+    found = one({"AlarmInfo": alarm, "DeviceID": "bai-do-7"})
+    assert (found.noun, found.device_ref) == ("detection", "bai-do-7")
+    assert [found.body[name] for name in ("rule", "state", "region")] == [
+        "AlarmInfo 3",
+        told,
+        "A01",
+    ]
+    alarm["PlateInfoList"] = [{"PlateNumber": "30K12345"}, {"PlateNumber": "29A00001"}]
+    plates = [each.restricted["plate"]["text"] for each in read({"AlarmInfo": alarm})]
+    assert plates == ["30K12345", "29A00001"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"Active": "keepAlive", "DeviceID": "x"},
+        {"DeviceName": "x", "DeviceModel": "ITC", "DeviceType": "Tollgate", "DeviceID": "x"},
+    ],
+    ids=["KeepAlive", "DeviceInfo"],
+)
+def test_what_a_device_says_of_itself_is_no_event(data):
+    assert isinstance(one(data), Nothing)
+
+
+def test_an_event_of_another_api_names_the_connector_that_reads_it():
+    refused = one({"Code": "TrafficJunction", "Action": "Pulse", "Data": {}})
+    assert (refused.code, "dahua_cgi" in refused.fix) == ("other-format", True)
+
+
+def test_a_cameras_own_list_is_named_and_nothing_of_it_is_told():
+    assert one(body(snap={"BlockUser": True, "AllowUser": False})).body["list_name"] == "BlockUser"
+    assert one(body(snap={"AllowUser": "true"})).body["list_name"] == "AllowUser"
+
+
+def test_the_number_of_people_in_a_car_is_not_read():
+    assert "InCarPeopleNum" not in str(one(body(snap={"InCarPeopleNum": 3})))
+    assert one(body(snap={"InCarPeopleNum": 3})) == one(body())
+
+
+def test_the_sites_own_code_of_an_act_stands_beside_what_the_event_is():
+    snap = {"ViolationCode": "1044", "Event": "TrafficParking"}
+    candidate = read(body(snap=snap, Vehicle={"VehicleType": "SUV"}))[1]
+    assert (candidate.body["source_code"], candidate.body["act_word"]) == ("1044", "stopping")
+
+
+def test_a_site_may_say_what_its_codes_of_acts_mean():
+    candidate = read(body(snap={"ViolationCode": "77"}), acts={"77": "phone"})[1]
+    assert candidate.body["act_word"] == "phone"
+
+
+def test_too_many_documents_end_with_a_rejection():
+    outcomes = read([body()] * 70)
+    assert (len(outcomes), outcomes[-1].code) == (65, "too-many-documents")
+
+
+@given(
+    data=st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False)
+        | st.text(max_size=8),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(MEMBERS), inner, max_size=6)
+        ),
+        max_leaves=25,
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_no_members_make_the_parser_fail_otherwise(data):
+    outcomes = read({"Picture": data, "AlarmInfo": data})
+    assert all(isinstance(each, Event | Nothing | Rejection) for each in outcomes)
 
 
 def test_a_body_without_a_picture_says_what_to_post():
