@@ -20,6 +20,7 @@ __all__ = [
     "HttpPush",
     "HttpStream",
     "Kafka",
+    "Mqtt",
     "Pulled",
     "Tls",
     "Transport",
@@ -184,6 +185,63 @@ class HttpStream(Http):
     )
 
 
+class Mqtt(Pulled):
+    """The hub subscribes at an MQTT broker, with a session that outlasts the connection."""
+
+    shards: ClassVar[tuple[str, ...]] = ("mqtt_topic",)
+
+    kind: Literal["mqtt"]
+    url: str = Field(description="mqtt://host:1883, or mqtts://host:8883 with TLS")
+    topics: tuple[str, ...] = Field(min_length=1, description="Topic filters; `+` and `#` allowed")
+    version: Literal["3.1.1", "5"] = "5"
+    user: str = ""
+    secret: SecretName | None = Field(
+        default=None, description="Name of the password's variable or file"
+    )
+    client_id: str = Field(
+        default="", max_length=128, description="Names the session; `hub.` and the source's id"
+    )
+    session_s: int = Field(
+        default=604_800,
+        ge=60,
+        lt=2**32 - 1,
+        description="Seconds that the broker keeps what comes while the hub is away (MQTT 5)",
+    )
+    in_flight: int = Field(
+        default=100, ge=1, le=10_000, description="Messages under way without acknowledgement"
+    )
+    keepalive_s: int = Field(default=30, ge=5, le=3_600, description="Seconds between pings")
+    tls: Tls = Tls()
+
+    def secrets(self) -> tuple[str, ...]:
+        """Names of the secrets it needs."""
+        return (self.secret,) if self.secret else ()
+
+    def files(self) -> tuple[Path, ...]:
+        """Files it needs, such as certificates."""
+        return self.tls.files()
+
+    @field_validator("url")
+    @classmethod
+    def _plain(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname or parts.path.strip("/"):
+            raise ValueError("mqtt://host:port or mqtts://host:port is wanted")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("credentials in a URL end up in logs: use `user` and `secret`")
+        return value
+
+    @field_validator("topics")
+    @classmethod
+    def _filters(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for topic in value:
+            levels = topic.split("/")
+            misplaced = any(len(level) > 1 and set(level) & {"+", "#"} for level in levels)
+            if not topic or misplaced or "#" in levels[:-1] or "\0" in topic:
+                raise ValueError(f"{topic!r} is no topic filter: `+` is a level, `#` the last one")
+        return value
+
+
 class Kafka(Pulled):
     """The hub mirrors a topic of another cluster."""
 
@@ -226,6 +284,7 @@ KINDS: dict[str, type[HttpPush | DropFolder | Pulled]] = {
     "http_poll": HttpPoll,
     "http_stream": HttpStream,
     "kafka": Kafka,
+    "mqtt": Mqtt,
 }
 
 Transport = Annotated[
@@ -233,7 +292,8 @@ Transport = Annotated[
     | Annotated[DropFolder, Tag("drop_folder")]
     | Annotated[HttpPoll, Tag("http_poll")]
     | Annotated[HttpStream, Tag("http_stream")]
-    | Annotated[Kafka, Tag("kafka")],
+    | Annotated[Kafka, Tag("kafka")]
+    | Annotated[Mqtt, Tag("mqtt")],
     Discriminator(
         _kind,
         custom_error_type="no_such_transport",

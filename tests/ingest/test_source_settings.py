@@ -78,3 +78,32 @@ def test_a_wrong_entry_names_the_key_as_the_file_has_it(tmp_path, transport, sai
         load(file, {})
     assert f"source.s1.{said}" in str(caught.value).replace("(and 1 more)", "")
     assert "u:p" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('url = "mqtt://b"\ntopics = []', "transport.topics: Tuple should have at least 1 item"),
+        ('url = "mqtt://b"\ntopics = ["a/#/b"]', "transport.topics: 'a/#/b' is no topic filter"),
+        ('url = "mqtt://b"\ntopics = ["a+/b"]', "transport.topics: 'a+/b' is no topic filter"),
+        ('url = "mqtt://b"\ntopics = [""]', "transport.topics: '' is no topic filter"),
+        ('url = "tcp://b"\ntopics = ["a"]', "transport.url: mqtt://host:port or mqtts://"),
+        ('url = "mqtt://u:p@b"\ntopics = ["a"]', "transport.url: credentials in a URL"),
+        ('url = "mqtt://b"\ntopics = ["a"]\nversion = "3.1"', "transport.version: "),
+    ],
+)
+def test_a_wrong_mqtt_entry_names_the_key(tmp_path, more, said):
+    file = tmp_path / "hub.toml"
+    head = '[source.s1]\nconnector = "cap"\n[source.s1.transport]\nkind = "mqtt"\n'
+    file.write_text(head + more + "\n")
+    with pytest.raises(ConfigError) as caught:
+        load(file, {})
+    assert f"source.s1.{said}" in str(caught.value)
+    assert "u:p" not in str(caught.value)
+
+
+def test_a_password_of_a_broker_stands_elsewhere(tmp_path):
+    transport = {"kind": "mqtt", "url": "mqtt://b", "topics": ["a"], "secret": "NOT_SET"}
+    config = make_config(tmp_path, {"s1": {"connector": "plain_test", "transport": transport}})
+    with pytest.raises(ConfigError, match="the secret NOT_SET is not set"):
+        runner.transport_of(Source("s1", config.source["s1"]))
