@@ -22,6 +22,8 @@ __all__ = [
     "Kafka",
     "Mqtt",
     "Pulled",
+    "RsmpStatus",
+    "RsmpTcp",
     "Tls",
     "Transport",
 ]
@@ -272,6 +274,38 @@ class Kafka(Pulled):
         return tuple(Path(str(v)) for k, v in self.client.items() if k.endswith(".location"))
 
 
+class RsmpStatus(_Model):
+    """A status that a site is asked to send."""
+
+    component: str = Field(min_length=1, description="Its component id")
+    code: str = Field(pattern=r"^S\d{4}$", description="Status code of the signal exchange list")
+    names: tuple[str, ...] = Field(min_length=1, description="Names of the values wanted")
+    every_s: float = Field(default=0.0, ge=0, description="Seconds between updates; 0: on change")
+
+
+class RsmpTcp(Pulled):
+    """The hub is the supervisor that an RSMP site connects to."""
+
+    kind: Literal["rsmp_tcp"]
+    host: str = Field(default="127.0.0.1", description="Address that it listens on")
+    port: int = Field(ge=0, le=65_535, description="Port that the site is told; one a site")
+    site: str = Field(min_length=1, description="The site's id; any other one is turned away")
+    sxl: str = Field(default="", description="Revision of its signal exchange list; any if empty")
+    watchdog_s: float = Field(default=60.0, gt=0, le=3_600, description="Seconds between watchdogs")
+    timeout_s: float = Field(
+        default=30.0, gt=0, le=600, description="Seconds that an answer may take"
+    )
+    silence_s: float = Field(
+        default=150.0, gt=0, le=7_200, description="Seconds of silence that end the connection"
+    )
+    statuses: tuple[RsmpStatus, ...] = Field(default=(), description="What it is asked to send")
+    tls: Tls = Field(default=Tls(), description="`certificate` turns TLS on; `ca` asks for theirs")
+
+    def files(self) -> tuple[Path, ...]:
+        """Files it needs, such as certificates."""
+        return self.tls.files()
+
+
 def _kind(value: Any) -> str:
     """The kind of an entry's transport; a source pushes when nothing is said."""
     given = value.get("kind", "http_push") if isinstance(value, Mapping) else value.kind
@@ -285,6 +319,7 @@ KINDS: dict[str, type[HttpPush | DropFolder | Pulled]] = {
     "http_stream": HttpStream,
     "kafka": Kafka,
     "mqtt": Mqtt,
+    "rsmp_tcp": RsmpTcp,
 }
 
 Transport = Annotated[
@@ -293,7 +328,8 @@ Transport = Annotated[
     | Annotated[HttpPoll, Tag("http_poll")]
     | Annotated[HttpStream, Tag("http_stream")]
     | Annotated[Kafka, Tag("kafka")]
-    | Annotated[Mqtt, Tag("mqtt")],
+    | Annotated[Mqtt, Tag("mqtt")]
+    | Annotated[RsmpTcp, Tag("rsmp_tcp")],
     Discriminator(
         _kind,
         custom_error_type="no_such_transport",

@@ -12,6 +12,7 @@ __all__ = [
     "RawRecord",
     "file_payload_id",
     "late_body",
+    "message_payload_id",
     "new_payload_id",
     "offset_payload_id",
     "pack",
@@ -98,6 +99,11 @@ def _named(*parts: str) -> str:
 def offset_payload_id(source_id: str, topic: str, partition: int, offset: int) -> str:
     """The id of a mirrored record: read again, it is the same."""
     return _named("offset", source_id, topic, str(partition), str(offset), "")
+
+
+def message_payload_id(source_id: str, message_id: str, sha256: str) -> str:
+    """The id of a message that names itself: sent again, it is the same."""
+    return _named("message", source_id, message_id, sha256, "")
 
 
 def timestamp(seconds: float) -> str:

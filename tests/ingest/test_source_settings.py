@@ -107,3 +107,17 @@ def test_a_password_of_a_broker_stands_elsewhere(tmp_path):
     config = make_config(tmp_path, {"s1": {"connector": "plain_test", "transport": transport}})
     with pytest.raises(ConfigError, match="the secret NOT_SET is not set"):
         runner.transport_of(Source("s1", config.source["s1"]))
+
+
+@pytest.mark.parametrize(
+    ("transport", "said"),
+    [
+        ({"kind": "mqtt", "url": "mqtt://b", "topics": ["a"], "client_id": "x"}, "client_id"),
+        ({"kind": "rsmp_tcp", "port": 12_111, "site": "s"}, "port"),
+    ],
+)
+def test_two_entries_that_would_end_each_others_connection_are_refused(tmp_path, transport, said):
+    entry = {"connector": "plain_test", "transport": transport}
+    config = make_config(tmp_path, {"a": entry, "b": entry})
+    with pytest.raises(ConfigError, match=f"source.b.transport.{said}: a and b "):
+        runner.check(Source(name, each) for name, each in config.source.items())

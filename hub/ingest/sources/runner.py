@@ -11,7 +11,7 @@ from hub.ingest.intake import Source
 from hub.ingest.sources.inlet import Services
 from hub.ingest.sources.task import SourceTask
 from hub.ingest.sources.transport import Transport
-from hub.transports import HttpStream, Pulled
+from hub.transports import HttpStream, Mqtt, Pulled, RsmpTcp
 
 __all__ = ["Sources", "check", "transport_of"]
 
@@ -32,19 +32,34 @@ def transport_of(source: Source) -> Transport:
 
 
 def check(sources: Iterable[Source]) -> None:
-    """Refuse two entries for one stream: devices allow few, and all would come twice."""
-    found: dict[str, str] = {}
+    """Refuse two entries for one connection: devices allow few, and all would come twice."""
+    found: dict[tuple[str, str], str] = {}
     for source in sources:
-        transport = source.config.transport
-        if not isinstance(transport, HttpStream):
+        claimed = _claimed(source)
+        if claimed is None:
             continue
-        other = found.setdefault(transport.url.partition("?")[0], source.id)
+        (what, which), key, fix = claimed
+        other = found.setdefault((what, which), source.id)
         if other != source.id:
             raise ConfigError(
-                f"{other} and {source.id} open the same stream",
-                where=f"source.{source.id}.transport.url",
-                fix="one entry is one connection, for all channels of a recorder",
+                f"{other} and {source.id} {what}",
+                where=f"source.{source.id}.transport.{key}",
+                fix=fix,
             )
+
+
+def _claimed(source: Source) -> tuple[tuple[str, str], str, str] | None:
+    """What only one entry may have: which one, the setting that says so, how to mend two."""
+    match source.config.transport:
+        case HttpStream(url=url):
+            fix = "one entry is one connection, for all channels of a recorder"
+            return ("open the same stream", url.partition("?")[0]), "url", fix
+        case Mqtt(url=url, client_id=client_id) if client_id:
+            fix = "give each its own, or leave it out"
+            return ("are the same client of one broker", f"{url} {client_id}"), "client_id", fix
+        case RsmpTcp(port=port) if port:
+            return ("listen on the same port", str(port)), "port", "give each site its own port"
+    return None
 
 
 class Sources:
