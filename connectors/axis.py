@@ -310,4 +310,5 @@ connector = Connector(
         "health": ("body.component", "body.state", "body.detail"),
     },
     options=Options,
+    transports=("mqtt", "http_push", "drop_folder"),
 )

@@ -153,4 +153,5 @@ connector = Connector(
         )
     },
     lane="urgent",
+    transports=("http_poll", "http_push", "drop_folder"),
 )

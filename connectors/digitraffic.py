@@ -321,4 +321,5 @@ connector = Connector(
         )
     },
     lane="urgent",
+    transports=("http_poll", "http_push", "drop_folder"),
 )

@@ -279,4 +279,5 @@ connector = Connector(
         "health": ("body.component", "body.state"),
     },
     options=Options,
+    transports=("mqtt", "http_push", "http_poll", "drop_folder"),
 )

@@ -205,4 +205,5 @@ connector = Connector(
     parse=parse,
     emits=("measurement",),
     identity={"measurement": ("body.flow_veh_h", "body.speed_kmh", "body.occupancy_ratio")},
+    transports=("http_poll", "http_push", "drop_folder"),
 )

@@ -211,4 +211,5 @@ connector = Connector(
         )
     },
     lane="urgent",
+    transports=("http_poll", "http_push", "drop_folder"),
 )

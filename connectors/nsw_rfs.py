@@ -162,4 +162,5 @@ connector = Connector(
     identity={"alert": ("body.infos",)},
     options=Options,
     lane="urgent",
+    transports=("http_poll", "http_push", "drop_folder"),
 )

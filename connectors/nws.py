@@ -193,4 +193,5 @@ connector = Connector(
     emits=("alert",),
     identity={"alert": ALERT_IDENTITY},
     lane="urgent",
+    transports=("http_poll", "http_push", "drop_folder"),
 )

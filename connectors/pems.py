@@ -184,4 +184,5 @@ connector = Connector(
         )
     },
     options=Options,
+    transports=("http_poll", "http_push", "drop_folder"),
 )

@@ -391,4 +391,5 @@ connector = Connector(
     parse=parse,
     emits=("signal_state",),
     identity={"signal_state": ("body.revision", "body.controller_status", "body.groups")},
+    transports=("kafka", "http_push", "drop_folder"),
 )

@@ -238,4 +238,5 @@ connector = Connector(
             "body.occupancy_ratio",
         )
     },
+    transports=("http_poll", "http_push", "drop_folder"),
 )

@@ -136,4 +136,5 @@ connector = Connector(
     parse=parse,
     emits=("sign_message",),
     identity={"sign_message": ("body.pages", "body.pictograms", "body.blank")},
+    transports=("http_poll", "http_push", "drop_folder"),
 )

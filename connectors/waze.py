@@ -250,4 +250,5 @@ connector = Connector(
         "measurement": ("body.speed_kmh",),
     },
     options=Options,
+    transports=("http_poll", "http_push", "drop_folder"),
 )

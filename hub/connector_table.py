@@ -19,9 +19,8 @@ _WAYS = {
     "http_poll": "poll",
     "http_stream": "stream",
     "drop_folder": "drop folder",
-    "onvif_pull": "PullPoint",
     "mqtt": "MQTT",
-    "tcp": "TCP",
+    "rsmp_tcp": "TCP",
     "kafka": "Kafka",
 }
 

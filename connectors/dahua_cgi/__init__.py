@@ -259,4 +259,5 @@ connector = Connector(
     },
     options=Options,
     split=MultipartStream,
+    transports=("http_stream", "http_push", "drop_folder"),
 )

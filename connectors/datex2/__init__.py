@@ -257,4 +257,5 @@ connector = Connector(
         "sign_message": ("body.pages", "body.pictograms", "body.blank"),
     },
     lane="urgent",
+    transports=("http_poll", "http_push", "drop_folder"),
 )

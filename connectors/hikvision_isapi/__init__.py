@@ -320,4 +320,5 @@ connector = Connector(
     options=Options,
     split=MultipartStream,
     cursor=cursor,
+    transports=("http_push", "http_stream", "http_poll", "drop_folder"),
 )

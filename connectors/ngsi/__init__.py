@@ -105,4 +105,5 @@ connector = Connector(
             "body.period_s",
         ),
     },
+    transports=("http_push", "http_poll", "drop_folder"),
 )

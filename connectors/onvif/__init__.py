@@ -146,4 +146,5 @@ connector = Connector(
         "health": ("body.component", "body.state", "body.detail"),
     },
     options=Options,
+    transports=("http_push", "mqtt", "drop_folder"),
 )

@@ -246,4 +246,5 @@ connector = Connector(
         "health": ("body.component", "body.state", "body.detail"),
     },
     options=Options,
+    transports=("rsmp_tcp", "http_push", "drop_folder"),
 )

@@ -269,4 +269,5 @@ connector = Connector(
         "health": ("body.component", "body.state", "body.detail"),
     },
     lane="urgent",
+    transports=("http_poll", "http_push", "drop_folder"),
 )
