@@ -104,7 +104,7 @@ def test_list_says_tier_and_lacks(capsys):
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (spat,) = (line for line in lines if line["name"] == "spat")
     assert spat["tier"] in {"bronze", "silver", "gold"}
-    assert spat["transports"] == ["http_push", "drop_folder"]
+    assert spat["transports"] == ["kafka", "http_push", "drop_folder"]
     assert 'connector = "spat"' in spat["example"]
 
 
