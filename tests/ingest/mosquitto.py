@@ -68,7 +68,7 @@ log_dest file {self._log}
 
 @contextlib.contextmanager
 def mosquitto(
-    folder: Path, settings: str = "allow_anonymous true", *, saves: bool = True
+    folder: Path, settings: str = "allow_anonymous true", *, saves: bool = False
 ) -> Iterator[Broker]:
     broker = Broker(folder, settings, saves=saves)
     try:

@@ -145,7 +145,7 @@ def test_what_is_not_durable_is_not_acknowledged_and_comes_again_under_the_same_
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_broker_that_ends_in_mid_stream_is_connected_to_again(tmp_path, version, how):
     async def scenario():
-        with mosquitto(tmp_path / "broker") as broker, publisher(broker) as device:
+        with mosquitto(tmp_path / "broker", saves=True) as broker, publisher(broker) as device:
             sources = {"s1": subscribed(broker.url, version=version)}
             async with rig(tmp_path, sources) as hub:
                 await hub.state("s1", "up")

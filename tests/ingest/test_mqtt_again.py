@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mosquitto import subscribed
 from sources_rig import headers_of, rig, run, until
 
+from hub.ingest.records import unpack
 from hub.ingest.sources.mqtt_window import Window
 
 CONNECT, SUBSCRIBE, PUBACK = 1, 8, 4
@@ -131,10 +132,13 @@ def test_a_packet_id_used_anew_is_another_message_even_with_the_same_content(tmp
 def test_after_a_crash_between_the_log_and_the_acknowledgement_the_id_is_the_same(
     tmp_path, monkeypatch
 ):
+    held_up = asyncio.Event()
+
     async def first(peer: Peer) -> None:
         await peer.accept(known=False)
         peer.say(publish(1, b"a"))
         assert await peer.acknowledged() == 1
+        await held_up.wait()
         peer.say(publish(2, b"b"))
         await asyncio.sleep(3600)
 
@@ -155,13 +159,14 @@ def test_after_a_crash_between_the_log_and_the_acknowledgement_the_id_is_the_sam
 
                 async def appended(lane: str, record: bytes) -> int:
                     sequence = await append(lane, record)
-                    if b"b" in record.split(b"sha256")[0].split(b"source_id")[0]:
+                    if unpack(record).value == b"b":
                         held.set()
                         await asyncio.sleep(3600)
                     return sequence
 
                 await hub.records(1)
                 monkeypatch.setattr(hub.services.durable, "append", appended)
+                held_up.set()
                 await held.wait()
             async with rig(tmp_path, sources) as hub:
                 await until(done)

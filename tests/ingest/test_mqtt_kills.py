@@ -49,7 +49,7 @@ def test_kills_lose_nothing_and_nothing_gets_a_second_payload_id(tmp_path, versi
     async def scenario():
         hub = Hub(tmp_path)
         chance = random.Random(7)
-        with mosquitto(tmp_path / "broker", saves=False) as broker, publisher(broker) as device:
+        with mosquitto(tmp_path / "broker") as broker, publisher(broker) as device:
             entry = (
                 '[source.s1]\nconnector = "cap"\nlimits = { per_second = 1e6, burst = 1000000 }\n'
                 f'[source.s1.transport]\nkind = "mqtt"\nurl = "{broker.url}"\n'
