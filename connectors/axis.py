@@ -87,7 +87,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
             raise PayloadError("expected an object", code="wrong-type")
         yield _of_json(document, payload, options)
         return
-    for place, each in enumerate(documents(body, roots=("MetadataStream",), default="")):
+    for place, each in enumerate(documents(body)):
         if place == _DOCUMENTS_MAX:
             what = f"more than {_DOCUMENTS_MAX} documents in one payload"
             yield Rejection(code="too-many-documents", message=what)

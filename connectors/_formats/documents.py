@@ -1,23 +1,28 @@
-"""The documents in a body, as XML, each with its pictures, however the device packed them.
+"""The documents in a body, each with its pictures, however the device packed them.
 
 A body is one document, several end to end, JSON instead of XML, or a multipart of these.
 
-XML is cut at end tags, so a broken document takes no neighbour with it. JSON becomes the XML it
-stands for (`{"Alert": {"id": 7}}` is `<Alert><id>7</id></Alert>`), so one reader serves both.
+XML is cut at end tags, so a broken document takes no neighbour with it. JSON becomes the tree of
+the XML it stands for (`{"Alert": {"id": 7}}` is `<Alert><id>7</id></Alert>`), so one reader serves
+both.
 """
 
 import re
 from collections.abc import Collection, Iterator
 from typing import Any
-from xml.sax.saxutils import escape
+from xml.etree.ElementTree import Element, SubElement
 
 from connectors._formats.json import parse_json
 from connectors._formats.multipart import Part, split
 from connectors._formats.pictures import is_picture
 from connectors._formats.text import clean
+from connectors._formats.xml import Node, as_node
 from hub.errors import PayloadError
 
-__all__ = ["documents", "read_body"]
+__all__ = ["Document", "documents", "read_body"]
+
+Document = bytes | Node
+"""XML, well-formed or not; or the tree of what was JSON."""
 
 _BLANK = b"\xef\xbb\xbf \t\r\n\0"  # may stand around a document: a mark, blanks, padding
 _ROOT = re.compile(rb"<([A-Za-z_][\w.:-]{0,127})")
@@ -28,7 +33,7 @@ _DEPTH_MAX = 60
 
 def read_body(
     body: bytes, content_type: str, *, roots: Collection[str], default: str
-) -> Iterator[tuple[bytes | PayloadError, list[Part]]]:
+) -> Iterator[tuple[Document | PayloadError, list[Part]]]:
     """Every document of a body, or why a part holds none, and the pictures sent after it.
 
     What the body is, its first byte says; the content type is often wrong.
@@ -37,7 +42,7 @@ def read_body(
     if not start:
         raise PayloadError("an empty body instead of an event", code="empty")
     parts = [] if start in b"<{[" else split(body, content_type)
-    document: bytes | PayloadError | None = None
+    document: Document | PayloadError | None = None
     pictures: list[Part] = []
     for part in parts or [Part(body)]:
         if is_picture(part):
@@ -54,22 +59,20 @@ def read_body(
     yield document, pictures
 
 
-def _pieces(data: bytes, roots: Collection[str], default: str) -> Iterator[bytes | PayloadError]:
+def _pieces(data: bytes, roots: Collection[str], default: str) -> Iterator[Document | PayloadError]:
     try:
-        yield from documents(data, roots=roots, default=default)
+        if data.lstrip(_BLANK).startswith((b"{", b"[")):
+            yield from _from_json(data.strip(_BLANK), roots, default)
+        else:
+            yield from documents(data)
     except PayloadError as error:
         yield error
 
 
-def documents(data: bytes, *, roots: Collection[str], default: str) -> Iterator[bytes]:
-    """Every document in the bytes as XML, well-formed or not.
-
-    A JSON object that has none of the `roots` as a member is one named `default`.
-    """
+def documents(data: bytes) -> Iterator[bytes]:
+    """Every document of XML in the bytes, well-formed or not."""
     data = data.lstrip(_BLANK)
-    if data.startswith((b"{", b"[")):
-        yield from _from_json(data, roots, default)
-    elif data.startswith(_WIDE):
+    if data.startswith(_WIDE):
         yield data
     elif _ROOT.search(data):
         yield from _from_xml(data)
@@ -104,29 +107,43 @@ def _document_end(data: bytes, root: re.Match[bytes]) -> int:
     return end.end() if end else len(data)
 
 
-def _from_json(data: bytes, roots: Collection[str], default: str) -> Iterator[bytes]:
-    value = parse_json(data.rstrip(_BLANK))
+def _from_json(data: bytes, roots: Collection[str], default: str) -> Iterator[Node | PayloadError]:
+    """Every object; one that has none of the `roots` as a member is one named `default`."""
+    value = parse_json(data)
     for item in value if isinstance(value, list) else [value]:
         if not isinstance(item, dict):
-            raise PayloadError("a JSON event must be an object", code="wrong-type", path=default)
+            what = "a JSON event must be an object"
+            yield PayloadError(what, code="wrong-type", path=default)
+            continue
         root = next((name for name in roots if name in item), "")
         found = item[root] if root else item
         for one in found if isinstance(found, list) else [found]:
-            yield "".join(_as_xml(root or default, one)).encode()
+            yield _as_tree(root or default, one)
 
 
-def _as_xml(name: str, value: Any, depth: int = 0) -> Iterator[str]:
-    """The value as elements; members that can't name one, such as `@version`, are left out."""
-    if depth > _DEPTH_MAX or not _NAME.fullmatch(name):
-        return
+def _as_tree(name: str, value: Any) -> Node:
+    root = Element(name)
+    _fill(root, value, 0)
+    return as_node(root)
+
+
+def _fill(element: Element, value: Any, depth: int) -> None:
+    """Put a value into an element; members that name none, such as `@version`, are left out."""
+    if isinstance(value, dict):
+        if depth == _DEPTH_MAX:
+            return
+        for key, inner in value.items():
+            if _NAME.fullmatch(key):
+                for child in _flat(inner):
+                    _fill(SubElement(element, key), child, depth + 1)
+    elif value is not None:
+        element.text = clean(str(value).lower() if isinstance(value, bool) else str(value))
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    """The items of a list, of lists in it too; of anything else, itself."""
     if isinstance(value, list):
         for item in value:
-            yield from _as_xml(name, item, depth + 1)
-        return
-    yield f"<{name}>"
-    if isinstance(value, dict):
-        for key, child in value.items():
-            yield from _as_xml(key, child, depth + 1)
-    elif value is not None:
-        yield escape(clean(str(value).lower() if isinstance(value, bool) else str(value)))
-    yield f"</{name}>"
+            yield from _flat(item)
+    else:
+        yield value

@@ -28,7 +28,7 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from connectors._formats.coordinates import read_position
-from connectors._formats.documents import read_body
+from connectors._formats.documents import Document, read_body
 from connectors._formats.multipart import Part
 from connectors._formats.numbers import integer, number
 from connectors._formats.pictures import take_pictures
@@ -93,8 +93,10 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
             yield Rejection(code=error.code, message=error.what, path=path, fix=error.fix)
 
 
-def _tree(document: bytes) -> tuple[Node, tuple[str, ...]]:
+def _tree(document: Document) -> tuple[Node, tuple[str, ...]]:
     """The document's root, and a flag where the one fault that is known had to be mended."""
+    if isinstance(document, Node):
+        return document, ()
     try:
         return parse_xml(document), ()
     except PayloadError as error:

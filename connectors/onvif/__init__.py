@@ -61,7 +61,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
             path="mqtt_topic",
             fix="take it over MQTT, or give the topic in meta.mqtt_topic",
         )
-    for place, document in enumerate(documents(body, roots=_ROOTS, default="MetadataStream")):
+    for place, document in enumerate(documents(body)):
         if place == _DOCUMENTS_MAX:
             what = f"more than {_DOCUMENTS_MAX} documents in one payload"
             yield Rejection(code="too-many-documents", message=what)

@@ -299,6 +299,13 @@ def test_one_broken_document_ends_no_stream():
     assert [type(each) for each in outcomes] == [Event, Rejection, Event]
 
 
+def test_one_broken_event_of_a_list_in_json_hides_no_other_one():
+    good = {"eventType": "IO", "channelID": 2, "inputIOPortID": [5]}
+    outcomes = read(json.dumps([good, 7, {ALERT: [good, good]}]))
+    assert [type(each) for each in outcomes] == [Event, Rejection, Event, Event]
+    assert {each.body["input_ref"] for each in outcomes if isinstance(each, Event)} == {"5"}
+
+
 def test_an_entity_is_fetched_from_nowhere():
     body = f'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>{alert(more="&x;")}'
     assert one(body).code == "xml-entities"
