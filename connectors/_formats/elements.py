@@ -1,7 +1,7 @@
 """JSON that mirrors an XML format, as the elements it stands for, so that one reader serves both.
 
 A list is its element repeated, a number keeps its digits, null is left out, and members that can
-name no element (`@id`) are attributes.
+name no element are attributes (`@id`) or the text beside them (`#text`).
 """
 
 from typing import Any, Final
@@ -26,13 +26,18 @@ def _fill(element: Element, value: Any, depth: int) -> None:
     if isinstance(value, dict) and depth < _DEPTH_MAX:
         for key, member in value.items():
             if key.startswith("@"):
-                if isinstance(member, str):
-                    element.set(key[1:], clean(member))
+                if isinstance(member, str | int | float):
+                    element.set(key[1:], _text(member))
+                continue
+            if key == "#text" and isinstance(member, str | int | float):
+                element.text = _text(member)
                 continue
             for item in member if isinstance(member, list) else (member,):
                 if item is not None:
                     _fill(SubElement(element, key), item, depth + 1)
-    elif isinstance(value, bool):
-        element.text = str(value).lower()
     elif isinstance(value, str | int | float):
-        element.text = clean(str(value))
+        element.text = _text(value)
+
+
+def _text(value: str | float) -> str:
+    return str(value).lower() if isinstance(value, bool) else clean(str(value))

@@ -1,0 +1,302 @@
+"""ONVIF cameras: events and scene descriptions, by PullPoint, Notify, metadata stream or MQTT.
+
+Reads the answer of `PullMessages` and a pushed `Notify` (SOAP); documents of the metadata stream
+(RTSP), several end to end; and JSON over MQTT as Profile M has it, where the topic says what a
+payload is: `Prefix/onvif-ej/Topic/&source…` (an event) or `Prefix/onvif-mj/…` (a frame). Also the
+decoded form that bridges built on zeep pass on.
+
+Traps handled: one meaning on many topics (`_formats.onvif_topics`); blanks inside topics, items in
+any order, states as true, 1, ON or nothing; `Initialized` is the state at a subscription and
+`replayed`, also on topics of occurrences; `Deleted`, and zero bytes over MQTT; retained payloads;
+stamps without `Z`, which are UTC; minute 61; roots as the specification misspells them; boxes with
+y upwards; objects that merge, split and get renamed; idle ones that vanish without an end; the
+specification's own sample of JSON with a quote left open.
+
+Known from the ONVIF specifications (25.12) and their examples, and from tests of libraries that
+hold what cameras sent. Inferred: a vehicle whose direction is within 45 degrees of the camera's
+axis approaches or departs. Not read: faces and bodies, who was recognised, access to buildings,
+counts and sensors' readings, PTZ, sound of the scene; pictures that are only a URI.
+
+A metadata stream names no camera, and names of video sources differ from topic to topic of one
+camera: the options `device` and `device_ref` say what it is called.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final, Literal, NamedTuple
+
+from pydantic import Field
+
+import hub
+from connectors._formats.documents import documents
+from connectors._formats.elements import as_elements
+from connectors._formats.json import parse_json
+from connectors._formats.members import the_object, the_text
+from connectors._formats.onvif_events import Notification, events, notification
+from connectors._formats.onvif_scene import Camera, frame_events
+from connectors._formats.onvif_topics import plain_topic
+from connectors._formats.text import clean
+from connectors._formats.xml import Node, parse_xml
+from hub import Connector, Event, Nothing, Outcome, Payload, PayloadError, Rejection
+
+__all__ = ["Options", "connector", "parse"]
+
+DOCUMENTS_MAX, RECORDS_MAX = 256, 10_000
+_DEPTH_MAX = 12
+_BLANK = b"\xef\xbb\xbf \t\r\n\0"
+_NOTIFICATIONS: Final = frozenset({"NotificationMessage", "NotficationMessage"})
+_RECORDS: Final = _NOTIFICATIONS | {"Frame"}
+_ROOTS: Final = frozenset(
+    {"envelope", "metadatastream", "notify", "pullmessagesresponse", "videoanalytics", "event",
+     "frame", "notificationmessage", "notficationmessage"}
+)  # fmt: skip
+_MQTT: Final = re.compile(r"(?:^|/)onvif-([em])j/")
+_OPEN_QUOTE: Final = re.compile(rb'("UtcTime"\s*:\s*"[0-9TZ:.+-]{10,40})(\s*"(?:Source|Data)")')
+_TRUE: Final = frozenset({"1", "true"})
+
+
+class Options(hub.Options):
+    """What a site may say of an ONVIF source."""
+
+    device: str = Field(
+        default="",
+        max_length=128,
+        description="What the camera is called: stands in `device_ref`, before the token of its "
+        "video source. A metadata stream names no camera; over MQTT the topic's prefix does",
+    )
+    device_ref: Literal["token", "device"] = Field(
+        default="token",
+        description="What names the device: its name and the `token` of the video source (a "
+        "camera with several lenses, a recorder), or its name as a `device` alone, as tokens "
+        "differ from topic to topic",
+    )
+
+
+class _Topic(NamedTuple):
+    """What the topic of an MQTT payload says."""
+
+    prefix: str = ""
+    form: str = ""
+    """`e` for an event, `m` for metadata."""
+    local: str = ""
+    """Topic of the event, or what produced the metadata."""
+
+
+def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
+    """Every notification and object, in their order; a bad one spoils no other."""
+    topic = _topic(payload.meta.get("mqtt_topic", ""))
+    camera = Camera(
+        name=options.device or topic.prefix,
+        received_at=payload.received_at,
+        options=options,
+        replayed=payload.meta.get("mqtt_retain", "").lower() in _TRUE,
+        with_token=options.device_ref == "token" or not (options.device or topic.prefix),
+    )
+    body = payload.body.strip(_BLANK)
+    if not body and topic.form == "e":
+        yield Nothing(why="a property was deleted (no bytes)")
+    elif not body:
+        raise PayloadError("an empty body instead of an event", code="empty")
+    elif body[:1] in (b"{", b"["):
+        yield from _json(body, topic, camera)
+    else:
+        yield from _xml(payload.body, camera)
+
+
+def _topic(text: str) -> _Topic:
+    found = _MQTT.search(text)
+    if found is None:
+        return _Topic()
+    local, _, _source = text[found.end() :].partition("/&")
+    return _Topic(clean(text[: found.start()]), found[1], local)
+
+
+def _xml(body: bytes, camera: Camera) -> Iterator[Outcome]:
+    for place, document in enumerate(documents(body)):
+        if place == DOCUMENTS_MAX:
+            message = f"more than {DOCUMENTS_MAX} documents in one payload"
+            yield Rejection(code="too-many-documents", message=message, path=f"document[{place}]")
+            return
+        try:
+            yield from _of_document(parse_xml(document), camera)
+        except PayloadError as error:
+            path = error.path or f"document[{place}]"
+            yield Rejection(code=error.code, message=error.what, path=path, fix=error.fix)
+
+
+def _of_document(root: Node, camera: Camera) -> Iterator[Outcome]:
+    _known(root)
+    count = 0
+    for record in _records(root, _DEPTH_MAX):
+        count += 1
+        if count > RECORDS_MAX:
+            message = f"more than {RECORDS_MAX} messages in one document"
+            yield Rejection(code="too-many-records", message=message, path=record.path)
+            return
+        yield from _record(record, camera)
+    if not count:
+        yield Nothing(why="no event and no frame in it")
+
+
+def _known(root: Node) -> None:
+    """Refuse what is no document of ONVIF, and the answer of a device that refused."""
+    fault = root.find("Body/Fault")
+    if fault is not None:
+        code = fault.value("Code/Subcode/Value") or fault.value("faultcode") or "no code"
+        raise PayloadError(
+            f"the device answered with a fault ({code[:80]})",
+            code="soap-fault",
+            path=fault.path,
+            fix="check user, rights and the camera's clock: a stamp minutes off is not authorised",
+        )
+    if root.name.lower() not in _ROOTS:
+        raise PayloadError(
+            f"no document of ONVIF: its root is {root.name[:80]!r}",
+            code="unknown-document",
+            path=root.path,
+            fix="send answers of PullMessages, Notify, or documents of the metadata stream",
+        )
+
+
+def _records(node: Node, depth: int) -> Iterator[Node]:
+    """Notifications and frames below or at a node, in document order."""
+    if node.name in _RECORDS:
+        yield node
+    elif depth:
+        for child in node.children:
+            yield from _records(child, depth - 1)
+
+
+def _record(node: Node, camera: Camera, *producer: str) -> Iterator[Outcome]:
+    try:
+        if node.name in _NOTIFICATIONS:
+            yield from events(notification(node), camera)
+            return
+        outcomes = list(frame_events(node, camera, *producer))
+        yield from outcomes or [Nothing(why="a frame without objects")]
+    except PayloadError as error:
+        path = error.path or node.path
+        yield Rejection(code=error.code, message=error.what, path=path, fix=error.fix)
+
+
+def _json(body: bytes, topic: _Topic, camera: Camera) -> Iterator[Outcome]:
+    document, mended = _document(body)
+    if "Frame" in document:
+        for frame in as_elements("MetadataStream", {"Frame": document["Frame"]}).children:
+            yield from _record(frame, camera, topic.local)
+    elif topic.form == "m" or "SensorData" in document:
+        yield Nothing(why=f"metadata without frames: {topic.local.partition('/')[0][:40]}")
+    elif isinstance(document.get("Message"), dict):
+        yield from events(_decoded(document), camera)
+    elif "UtcTime" in document or isinstance(document.get("Data"), dict):
+        for outcome in events(_event(document, topic), camera):
+            yield _flagged(outcome, "json_repaired") if mended else outcome
+    else:
+        raise PayloadError(
+            "no event: it has neither UtcTime, Frame nor Message",
+            code="no-event",
+            path="UtcTime",
+            fix="subscribe to PREFIX/onvif-ej/# and PREFIX/onvif-mj/#",
+        )
+
+
+def _document(body: bytes) -> tuple[dict[str, Any], bool]:
+    """The object in a payload, and whether a quote had to be closed to read it."""
+    mended = False
+    try:
+        value = parse_json(body)
+    except PayloadError as error:
+        repaired = _OPEN_QUOTE.sub(rb'\1",\2', body, count=1)
+        if error.code != "malformed" or repaired == body:
+            raise
+        value, mended = parse_json(repaired), True
+    if not isinstance(value, dict):
+        raise PayloadError("a JSON event must be an object", code="wrong-type")
+    return value, mended
+
+
+def _event(document: Mapping[str, Any], topic: _Topic) -> Notification:
+    """A message over MQTT, or one that a bridge has given its topic."""
+    name = plain_topic(topic.local or the_text(document, "Topic"))
+    if not name:
+        raise PayloadError(
+            "an event without a topic",
+            code="topic-missing",
+            path="mqtt_topic",
+            fix="take the payload over MQTT, or give the topic in meta.mqtt_topic",
+        )
+    data = the_object(document, "Data")
+    return Notification(
+        topic=name,
+        utc=the_text(document, "UtcTime"),
+        operation=the_text(document, "PropertyOperation").lower(),
+        source=_simple(the_object(document, "Source")),
+        key=_simple(the_object(document, "Key")),
+        data=_simple(data),
+        elements=_elements(data),
+    )
+
+
+def _decoded(document: Mapping[str, Any]) -> Notification:
+    """A message as zeep decodes it: texts and elements stand in `_value_1`."""
+    topic = the_object(document, "Topic")
+    message = the_object(document, "Message")
+    message = the_object(message, "_value_1") or message
+    name = plain_topic(the_text(topic, "_value_1") or the_text(document, "Topic"))
+    if not name:
+        raise PayloadError("an event without a topic", code="topic-missing", path="Topic")
+    source, key, data = (_listed(message.get(part)) for part in ("Source", "Key", "Data"))
+    return Notification(
+        topic=name,
+        utc=the_text(message, "UtcTime"),
+        operation=the_text(message, "PropertyOperation").lower(),
+        source=source,
+        key=key,
+        data=data,
+    )
+
+
+def _simple(items: Mapping[str, Any]) -> dict[str, str]:
+    return {name: the_text(items, name) for name, value in items.items() if _is_plain(value)}
+
+
+def _elements(items: Mapping[str, Any]) -> dict[str, Node]:
+    return {name: as_elements(name, value) for name, value in items.items() if not _is_plain(value)}
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float)
+
+
+def _listed(part: Any) -> dict[str, str]:
+    items = part.get("SimpleItem") if isinstance(part, dict) else None
+    found = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    return {the_text(item, "Name"): the_text(item, "Value") for item in found}
+
+
+def _flagged(outcome: Outcome, flag: str) -> Outcome:
+    if isinstance(outcome, Event):
+        return replace(outcome, quality_flags=(*outcome.quality_flags, flag))
+    return outcome
+
+
+connector = Connector(
+    name="onvif",
+    title="ONVIF cameras: events and tracked objects, by PullPoint, Notify, stream or MQTT",
+    parse=parse,
+    emits=("detection", "plate_read", "health"),
+    identity={
+        "detection": (
+            "body.rule",
+            "body.state",
+            "body.region",
+            "body.target",
+            "body.input_ref",
+        ),
+        "plate_read": ("restricted.plate.raw",),
+        "health": ("body.component", "body.state"),
+    },
+    options=Options,
+    transports=("onvif_pull", "http_push", "mqtt", "drop_folder"),
+)
