@@ -29,9 +29,11 @@ def the_items(data: Mapping[str, Any], name: str) -> list[Any]:
 def the_text(data: Mapping[str, Any], name: str) -> str:
     """A member as a text; '' for anything that is none."""
     value = data.get(name)
+    if isinstance(value, str):
+        return clean(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return clean(str(value)) if isinstance(value, str | int | float) else ""
+    return str(value) if isinstance(value, int | float) else ""
 
 
 def the_number(data: Mapping[str, Any], name: str) -> float | None:

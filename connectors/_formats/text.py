@@ -20,6 +20,8 @@ def nfc(text: str) -> str:
 
 def clean(text: str) -> str:
     """The text in NFC, with line feeds only, no control characters and no blanks around."""
+    if text.isascii() and text.isprintable():  # most are
+        return text.strip()
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if not text.isprintable():
         text = _UNWANTED.sub("", text)

@@ -196,12 +196,7 @@ def _of_json(document: Any) -> Iterator[Found | Rejection]:
         document = listed if path else [document] if the_text(document, "Code") else []
     for place, each in enumerate(document):
         if not isinstance(each, dict) or not the_text(each, "Code"):
-            yield Rejection(
-                code="event-code-missing",
-                message="the event names no code",
-                fix="let the device send its events whole, each with its Code",
-                path=f"{path}[{place}]/Code",
-            )
+            yield _without_code(f"{path}[{place}]/Code")
             continue
         data = each.get("Data")
         index = the_integer(each, "Index")
@@ -213,19 +208,35 @@ def _of_json(document: Any) -> Iterator[Found | Rejection]:
         )
 
 
-def _of_lines(text: str) -> Iterator[Found]:
+def _of_lines(text: str) -> Iterator[Found | Rejection]:
     """The events of `Events[0].Object.Text=…` lines."""
     events: dict[str, dict[str, Any]] = {}
-    for line in text.splitlines()[:_LINES_MAX]:
+    lines = text.splitlines()
+    for line in lines[:_LINES_MAX]:
         if found := _LINE.match(line.strip()):
             _put(events.setdefault(found["event"], {}), found["path"], found["value"].strip())
-    for each in events.values():
+    for number, each in events.items():
         base, data = the_object(each, "EventBaseInfo"), the_object(each, "Data")
         code = the_text(base, "Code") or the_text(each, "Code")
         action = the_text(base, "Action") or the_text(each, "Action") or "Pulse"
         indexes = (the_text(base, "Index"), the_text(each, "Index"), the_text(each, "Channel"))
         if code:
             yield Found(code, action, next(filter(None, indexes), ""), {**each, **data})
+        else:
+            yield _without_code(f"Events[{number}].EventBaseInfo.Code")
+    if len(lines) > _LINES_MAX:
+        yield Rejection(
+            code="too-many-lines", message=f"{len(lines)} lines of an event, {_LINES_MAX} are read"
+        )
+
+
+def _without_code(path: str) -> Rejection:
+    return Rejection(
+        code="event-code-missing",
+        message="the event names no code",
+        path=path,
+        fix="let the device send its events whole, each with its Code",
+    )
 
 
 def _put(tree: dict[str, Any], path: str, value: str) -> None:

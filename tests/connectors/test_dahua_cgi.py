@@ -344,6 +344,18 @@ def test_several_events_of_lines_are_told_apart_by_their_number():
     assert [each.device_ref for each in found] == ["0", "0", "4", "4"]
 
 
+def test_an_event_of_lines_without_its_code_is_refused_and_hides_no_other_one():
+    outcomes = read(f"Events[0].Name=a\n{snap(1)}")
+    assert [type(each) for each in outcomes] == [Rejection, Event, Event]
+    assert outcomes[0].path == "Events[0].EventBaseInfo.Code"
+
+
+def test_lines_without_end_are_read_so_far_and_the_rest_is_refused():
+    outcomes = read(snap() + "\n\n" + "Events[0].X.Y=1\n" * 6_000)
+    assert [type(each) for each in outcomes] == [Event, Event, Rejection]
+    assert outcomes[-1].code == "too-many-lines"
+
+
 def test_the_sites_own_code_stands_beside_what_the_event_is():
     candidate = read(snap())[1]
     assert (candidate.body["source_code"], candidate.body["act_word"]) == ("1044", "stopping")
