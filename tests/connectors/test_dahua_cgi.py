@@ -140,6 +140,11 @@ def test_json_may_hold_semicolons_equals_signs_and_words_like_an_events_head():
     assert one(event(Name=name)).body["region"] == name
 
 
+def test_data_on_a_line_of_their_own_are_the_events_too():
+    assert one('Code=X;action=Start;index=0;data=\r\n  {"Name":"a"}').body["region"] == "a"
+    assert one("Code=X;action=Start;index=0;data=[1]").quality_flags[-1] == "data_unreadable"
+
+
 def test_truncated_json_keeps_the_event_and_hides_no_later_one():
     first, second = read(
         'Code=VideoMotion;action=Start;index=1;data={"Id":[0\r\n' + event(Name="b")
@@ -354,6 +359,12 @@ def test_lines_without_end_are_read_so_far_and_the_rest_is_refused():
     outcomes = read(snap() + "\n\n" + "Events[0].X.Y=1\n" * 6_000)
     assert [type(each) for each in outcomes] == [Event, Event, Rejection]
     assert outcomes[-1].code == "too-many-lines"
+
+
+def test_lines_that_contradict_each_other_are_read_as_far_as_they_go():
+    contrary = ["Name=a", "Name.More=b", "List[0]=1", "List[7]=2", "List.Name=c", "List[0][0]=3"]
+    lines = "\n".join(f"Events[0].{line}" for line in ["Code=CrossLineDetection", *contrary])
+    assert one(lines).body["region"] == "a"
 
 
 def test_the_sites_own_code_stands_beside_what_the_event_is():

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.dahua_itsapi import Options, connector, parse
-from hub import Event, Nothing, Payload, Rejection
+from hub import Event, Nothing, Payload, PayloadError, Rejection
 from hub.identity import Identity
 
 ROOT = Path(__file__).parents[2]
@@ -251,6 +251,11 @@ def test_pictures_beside_documents_belong_to_the_one_before_them():
     documents = [part(json.dumps(body(raw)).encode(), "application/json") for raw in ("A", "B")]
     first, second = read(documents[0] + part(JPEG, "image/jpeg") + documents[1], "")
     assert [len(each.pictures) for each in (first, second)] == [1, 0]
+
+
+def test_pictures_without_a_document_are_refused():
+    with pytest.raises(PayloadError, match="without an event"):
+        read(b"--its\r\nContent-Type: image/jpeg\r\n\r\n" + JPEG + b"\r\n--its--\r\n", "")
 
 
 def test_one_bad_record_of_a_list_hides_no_other_one():

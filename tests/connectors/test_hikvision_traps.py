@@ -311,6 +311,18 @@ def test_an_entity_is_fetched_from_nowhere():
     assert one(body).code == "xml-entities"
 
 
+def test_what_is_broken_otherwise_stays_refused_though_its_description_could_be_mended():
+    body = alert(more="<eventDescription>a<eventDescription><b></c>")
+    assert one(body).code == "malformed"
+
+
+def test_json_deeper_than_any_event_is_read_as_far_as_events_go():
+    deep = {"eventType": "IO", "x": 1}
+    for _ in range(61):
+        deep = {"eventType": "IO", "x": deep}
+    assert one(json.dumps(deep)).kind == "camera.io"
+
+
 def test_misspelt_names_are_the_contract():
     rect = "<{0}><X>10</X><Y>20</Y><width>30</width><height>15</height></{0}>"
     more = "<vehicleInfo><vehileModel>0</vehileModel></vehicleInfo><pictureInfoList><pictureInfo>"
@@ -549,6 +561,10 @@ def test_pictures_of_the_driver_and_the_co_driver_are_dropped_before_anything_is
 def test_a_picture_without_a_telling_name_beside_an_event_of_persons_is_dropped(kind):
     found = one(pushed("Picture", event=alert(kind)))
     assert (found.pictures, found.quality_flags) == ((), ("person_picture_dropped",))
+
+
+def test_a_picture_beside_a_heartbeat_is_no_event():
+    assert isinstance(one(pushed("a.jpg", event=alert("heartBeat"))), Nothing)
 
 
 def test_names_of_people_at_a_door_go_nowhere():
