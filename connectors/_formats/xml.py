@@ -12,7 +12,7 @@ attribute defaults, which is harmless, beside one with entities, which is not.
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, cast
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser, fromstring
 
@@ -22,13 +22,24 @@ from defusedxml.ElementTree import DefusedXMLParser
 from connectors._formats.text import nfc
 from hub.errors import PayloadError
 
-__all__ = ["XSI_TYPE", "Node", "XmlSlices", "as_node", "as_values", "parse_xml"]
+__all__ = [
+    "DECLARATION",
+    "XSI_TYPE",
+    "LocalNames",
+    "Node",
+    "as_node",
+    "as_values",
+    "codec_of",
+    "mark_of",
+    "parse_xml",
+]
 
 _CHUNK, _CHUNK_MAX = 65_536, 1_048_576
 _MAX_ELEMENTS = 500_000
+_MAX_OPEN = 1_000
 _MAX_DEFAULTS = 64 * 1024 * 1024  # bytes that repeated defaults of an internal DTD may come to
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
-_DECLARATION = re.compile(rb"<\?xml\b[^>]{0,256}?\?>")
+DECLARATION = re.compile(rb"<\?xml\b[^>]{0,256}?\?>")
 _ENCODING = re.compile(rb"""encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _MARKS = (
@@ -121,6 +132,10 @@ class Node:
         """All elements of this local name below or at this one, in document order."""
         return [Node(element, self._document) for element in self._element.iter(name)]
 
+    def values(self) -> dict[str, str]:
+        """Texts of the child elements by local name, of several of one name the last."""
+        return {child.tag: nfc(child.text.strip()) for child in self._element if child.text}
+
     def value(self, path: str, default: str = "") -> str:
         """Text of the first element at the path; the default when it is absent or empty."""
         element = _first(self._element, path)
@@ -146,76 +161,6 @@ def parse_xml(body: bytes, *, max_bytes: int = 16 * 1024 * 1024, max_depth: int 
         raise PayloadError(f"refused XML: {error}", code="xml-entities") from error
     except (ParseError, ValueError, LookupError) as error:
         raise PayloadError(f"no well-formed XML: {error}", code="malformed") from error
-
-
-class XmlSlices:
-    """A document of any length, read slice by slice: memory holds one slice, not the document.
-
-    Iterating gives each element of the given names with its parent, which by then holds what came
-    before, and drops the slice once the next is asked for. `root` is what was left over. Unlike
-    `parse_xml` it takes no DTD at all and trusts the declared encoding.
-    """
-
-    def __init__(
-        self, pieces: Iterable[bytes], names: frozenset[str], *, max_depth: int = 64
-    ) -> None:
-        self._pieces = pieces
-        self._names = names
-        self._max_depth = max_depth
-        self._open: list[Element] = []
-        self._root: Element | None = None
-        self._count = 0
-        self._tail = b""
-        self._local = _LocalNames()
-
-    @property
-    def root(self) -> Node:
-        """The document without its slices; whole after the iteration only."""
-        if self._root is None:
-            raise PayloadError("an empty payload instead of an XML document", code="empty")
-        return as_node(self._root)
-
-    def __iter__(self) -> Iterator[tuple[Node, Node]]:
-        parser: XMLPullParser[Element] = XMLPullParser(events=("start", "end"))
-        try:
-            for piece in self._pieces:
-                self._refuse_dtd(piece)
-                parser.feed(piece)
-                yield from self._slices(parser)
-            parser.close()
-        except (ParseError, ValueError, LookupError) as error:
-            raise PayloadError(f"no well-formed XML: {error}", code="malformed") from error
-        yield from self._slices(parser)
-
-    def _refuse_dtd(self, piece: bytes) -> None:
-        """A DTD stands before the first element, so only until then is it looked for."""
-        if self._root is None:
-            if b"<!DOCTYPE" in self._tail + piece:
-                raise PayloadError("a DTD in a large document is refused", code="xml-entities")
-            self._tail = piece[-8:]
-
-    def _slices(self, parser: "XMLPullParser[Element]") -> Iterator[tuple[Node, Node]]:
-        level = self._open
-        for event, element in cast("Iterator[tuple[str, Element]]", parser.read_events()):
-            if event == "start":
-                self._begin(element)
-                continue
-            level.pop()
-            if level and element.tag in self._names:
-                yield as_node(level[-1]), as_node(element)
-                level[-1].remove(element)
-                self._count = len(level)
-
-    def _begin(self, element: Element) -> None:
-        element.tag = self._local[element.tag]
-        self._root = element if self._root is None else self._root
-        self._open.append(element)
-        self._count += 1
-        if len(self._open) > self._max_depth:
-            what = f"elements nested more than {self._max_depth} deep"
-            raise PayloadError(what, code="too-deep")
-        if self._count > _MAX_ELEMENTS:
-            raise PayloadError(f"more than {_MAX_ELEMENTS} elements in a slice", code="too-large")
 
 
 def as_node(root: Element) -> Node:
@@ -267,7 +212,7 @@ class _Document:
         return "/".join([element.tag, *reversed(steps)])
 
 
-class _LocalNames(dict[str, str]):
+class LocalNames(dict[str, str]):
     """`{namespace}name` to `name`, split once per name and document."""
 
     def __missing__(self, tag: str) -> str:
@@ -307,8 +252,9 @@ def _refuse_entities(body: bytes) -> None:
 
 def _build(body: bytes, max_depth: int) -> Element:
     """The tree with local names instead of `{namespace}name`."""
-    root = _watched(body, max_depth) if len(body) > _CHUNK else fromstring(body)  # noqa: S314 # checked
-    local = _LocalNames()
+    small = len(body) <= _CHUNK or _looks_flat(body)
+    root = fromstring(body) if small else _watched(body, max_depth)  # noqa: S314 # checked
+    local = LocalNames()
     level = [root]
     for _ in range(max_depth):
         for element in level:
@@ -317,6 +263,22 @@ def _build(body: bytes, max_depth: int) -> Element:
         if not level:
             return root
     raise PayloadError(f"elements nested more than {max_depth} deep", code="too-deep")
+
+
+def _looks_flat(body: bytes) -> bool:
+    """Whether the tags that are open at any time are few, as in nearly all large documents.
+
+    Counted, not parsed: text that looks like tags may hide depth, but never more elements than fit.
+    """
+    if body.count(b"<") > _MAX_ELEMENTS:
+        return False
+    still_open = 0
+    for start in range(0, len(body), _CHUNK):
+        piece = body[start : start + _CHUNK]
+        still_open += piece.count(b"<") - 2 * piece.count(b"</") - piece.count(b"/>")
+        if still_open > _MAX_OPEN:
+            return False
+    return True
 
 
 def _watched(body: bytes, max_depth: int) -> Element:
@@ -370,42 +332,41 @@ def _walk(element: Element, path: str) -> Iterator[Element]:
 
 def _as_utf8(body: bytes) -> bytes:
     """The document in UTF-8 without mark and declaration, which then can't contradict it."""
-    encoding = "utf-8"
-    known = False
-    for mark, name in _MARKS:
-        if body.startswith(mark):
-            encoding, known = name, True
-            body = body if b"<" in mark else body[len(mark) :]
-            break
-    if encoding != "utf-8":
-        body = _decoded(body, encoding)
+    known, length = mark_of(body)
+    body = body[length:]
+    if known not in {"", "utf-8"}:
+        body = _decoded(body, known)
     body = body.lstrip()
-    declaration = _DECLARATION.match(body)
+    declaration = DECLARATION.match(body)
     if declaration is None:
         return body
     rest = body[declaration.end() :]
-    declared = _ENCODING.search(declaration.group())
-    if known or declared is None:
-        return rest
-    return _declared(rest, declared.group(1).decode("ascii"))
-
-
-def _declared(rest: bytes, name: str) -> bytes:
-    """Honour a declared encoding, unless the bytes show it to be wrong."""
-    try:
-        codec = codecs.lookup(name).name
-    except LookupError:
-        codec = ""
-    if codec not in _DECLARABLE:
-        return rest
+    codec = "" if known else codec_of(declaration.group())
     if codec in _LATIN:
         try:
             rest.decode("utf-8")
         except UnicodeDecodeError:
-            codec = "cp1252" if codec == "ascii" else codec
-        else:
-            return rest
-    return _decoded(rest, codec)
+            return _decoded(rest, "cp1252" if codec == "ascii" else codec)
+        return rest
+    return _decoded(rest, codec) if codec else rest
+
+
+def mark_of(body: bytes) -> tuple[str, int]:
+    """The encoding that a byte order mark or the first `<` gives away, and the mark's length."""
+    for mark, name in _MARKS:
+        if body.startswith(mark):
+            return name, 0 if b"<" in mark else len(mark)
+    return "", 0
+
+
+def codec_of(declaration: bytes) -> str:
+    """The codec that an XML declaration names; empty where it is UTF-8 or none to believe."""
+    declared = _ENCODING.search(declaration)
+    try:
+        codec = codecs.lookup(declared.group(1).decode("ascii")).name if declared else ""
+    except LookupError:
+        return ""
+    return codec if codec in _DECLARABLE else ""
 
 
 def _decoded(body: bytes, encoding: str) -> bytes:

@@ -34,7 +34,8 @@ from datetime import UTC, datetime
 
 from connectors._formats.inflate import pieces_of
 from connectors._formats.json import parse_json
-from connectors._formats.xml import Node, XmlSlices, parse_xml
+from connectors._formats.xml import Node, parse_xml
+from connectors._formats.xml_slices import XmlSlices
 from connectors.datex2.json_mapping import as_xml
 from connectors.datex2.measured import MEASURED_PARTS, Measured, Sites
 from connectors.datex2.record import Context, number_of, read_record, version_stamp
