@@ -18,15 +18,20 @@ Traps handled:
 - Tests and exercises carry their own status, so they never reach live readers.
 - Only public comments are read: comments for operators and contact data may name persons.
 - What an index of a measurement site means (lane, class, period) stands in the site table of the
-  same version only. A table in the same document is used; without one, values keep the flag
-  `site_table_missing` and no lane. A table that comes alone gives a `Nothing`.
-- `dataError` and -1 are no values; a speed or travel time from no vehicle is none, not 0.
-- Measured data of any length: above 4 MiB, and gzip, they are read slice by slice.
+  same version only: in the same document, else in the file that the option `site_table` names.
+  Without it values have the flag `site_table_missing` and no lane; a table that says another kind
+  of value than arrives gets `site_table_contradicts`.
+- `dataError`, a fault beside it and -1 are no values; a speed or travel time of no vehicle is none,
+  not 0. Forecasts among elaborated data have a kind of their own.
+- Measured data of any length: above 4 MiB, and gzip, they are read slice by slice. Values that come
+  before their table in such a document do not know it.
 - Blanks in a sign's lines are layout; `blankVoid` and a message without text are a dark sign.
+- An envelope may say that it holds all there is (`snapshotPull`) or only changes (`deltaPush`,
+  `allElementUpdate`): an empty one of the latter is no all clear. A refused request is a rejection.
 
-Known: published files of situations, speeds and signs. Inferred: which elements of 3.x hold a
-sign's pages. Not read: weather values, concentration, shares of long vehicles, positions of sites,
-faults of signs; other publications give a `Nothing` that names them.
+Known: published files of situations, speeds and signs, and the schemas of 2.3 and 3.7. Not read:
+values of weather, headways, densities, pollution, shares of long vehicles; named lanes such as the
+hard shoulder; parking, energy and other publications, which give a `Nothing` that names them.
 """
 
 from collections.abc import Iterator
@@ -36,22 +41,26 @@ from connectors._formats.inflate import pieces_of
 from connectors._formats.json import parse_json
 from connectors._formats.xml import Node, parse_xml
 from connectors._formats.xml_slices import XmlSlices
+from connectors.datex2.exchange import Exchange
 from connectors.datex2.json_mapping import as_xml
-from connectors.datex2.measured import MEASURED_PARTS, Measured, Sites
+from connectors.datex2.measured import MEASURED_PARTS, VALUE_PARTS, Measured
 from connectors.datex2.record import Context, number_of, read_record, version_stamp
 from connectors.datex2.signs import read_signs
-from hub.connector import Connector, Nothing, Options, Outcome, Payload, Rejection
+from connectors.datex2.sites import SITE_PARTS, Options, Sites
+from hub.connector import Connector, Nothing, Outcome, Payload, Rejection
 
 __all__ = ["Options", "connector", "parse"]
 
-_ENVELOPES = frozenset({"d2LogicalModel", "payload", "messageContainer", "Envelope"})
+_ENVELOPES = frozenset(
+    {"d2LogicalModel", "payload", "messageContainer", "Envelope", "exchange", "exchangeInformation"}
+)
 _DEPTH_OF_ENVELOPES = 6
 _BEFORE_TEXT = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"
 _GZIP = b"\x1f\x8b"
 _WHOLE_MAX = 4 * 1024 * 1024
+_JSON_MAX = 64 * 1024 * 1024
 _MEASURED = frozenset({"MeasuredDataPublication", "ElaboratedDataPublication"})
-_VALUE_PARTS = ("siteMeasurements", "elaboratedData")
-_TABLE_PARTS = ("measurementSiteRecord", "measurementSite")
+_TABLE = "MeasurementSiteTablePublication"
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 
 _Rank = tuple[datetime, int]
@@ -59,86 +68,110 @@ _Rank = tuple[datetime, int]
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """The events of each publication; a rejection for each part that can't become one."""
-    sites, readers = Sites(), _Readers(payload, options)
-    if payload.body.startswith(_GZIP) or len(payload.body) > _WHOLE_MAX:
+    readers = _Readers(payload, options)
+    if _is_json(payload.body):
+        whole = b"".join(pieces_of(payload.body, max_bytes=_JSON_MAX))
+        root = as_xml(parse_json(whole))
+    elif payload.body.startswith(_GZIP) or len(payload.body) > _WHOLE_MAX:
         sliced = XmlSlices(pieces_of(payload.body), MEASURED_PARTS)
         for publication, part in sliced:
-            yield from readers.of(publication, sites).read(part)
+            yield from readers.of(publication).read(part)
         root = sliced.root
-    elif payload.body.lstrip(_BEFORE_TEXT)[:1] in {b"{", b"["}:
-        root = as_xml(parse_json(payload.body))
     else:
         root = parse_xml(payload.body)
+    exchange = Exchange.of(root)
     publications = list(_publications(root, _DEPTH_OF_ENVELOPES))
     if not publications and not readers.began:
-        yield _no_publication(root)
+        yield _no_publication(root, exchange)
     # Tables first, wherever they stand: values are read with them.
-    for kind, publication in sorted(publications, key=lambda one: not _is_table(one[0])):
+    for kind, publication in sorted(publications, key=lambda one: one[0] != _TABLE):
         if kind == "SituationPublication":
-            yield from _situations(publication, payload, options)
+            yield from _situations(publication, exchange, payload, options)
         elif kind == "VmsPublication":
-            yield from _signs(publication, payload, options)
-        elif kind in _MEASURED or _is_table(kind):
-            yield from _measured(kind, publication, readers, sites)
+            yield from _signs(publication, exchange, payload, options)
+        elif kind in _MEASURED or kind == _TABLE:
+            yield from _measured(kind, publication, exchange, readers)
         else:
             what = f"a {kind[:60]}: this connector reads situations, measured data and signs"
             yield Nothing(why=what)
+    yield from readers.rest()
 
 
-def _is_table(kind: str) -> bool:
-    return kind == "MeasurementSiteTablePublication"
+def _is_json(body: bytes) -> bool:
+    first = next(pieces_of(body), b"") if body.startswith(_GZIP) else body
+    return first.lstrip(_BEFORE_TEXT)[:1] in {b"{", b"["}
 
 
-def _situations(publication: Node, payload: Payload, options: Options) -> Iterator[Outcome]:
+def _situations(
+    publication: Node, exchange: Exchange, payload: Payload, options: Options
+) -> Iterator[Outcome]:
     situations = publication.findall("situation")
     if not situations:
-        yield Nothing(why="a SituationPublication without situations: all clear")
+        yield exchange.without("a SituationPublication without situations")
     records = _Records(Context(publication, payload, options))
     for situation in situations:
         yield from records.add(situation)
     yield from records.newest()
 
 
-def _signs(publication: Node, payload: Payload, options: Options) -> Iterator[Outcome]:
+def _signs(
+    publication: Node, exchange: Exchange, payload: Payload, options: Options
+) -> Iterator[Outcome]:
     found = False
     for outcome in read_signs(Context(publication, payload, options)):
         found = True
         yield outcome
     if not found:
-        yield Nothing(why="a VmsPublication without signs")
+        yield exchange.without("a VmsPublication without signs")
 
 
 class _Readers:
-    """The reader of the publication whose parts are being read."""
+    """The reader of the publication whose parts are being read, and the sites known by then."""
 
     def __init__(self, payload: Payload, options: Options) -> None:
         self._payload = payload
         self._options = options
+        self._sites = Sites(options.sites)
         self._reader: Measured | None = None
         self._of: Node | None = None
-        self.began = False
+        self._rest: list[Nothing] = []
 
-    def of(self, publication: Node, sites: Sites) -> Measured:
+    @property
+    def began(self) -> bool:
+        """Whether any part was read."""
+        return self._reader is not None
+
+    def of(self, publication: Node) -> Measured:
         """The reader of this publication; a new one when it is another than before."""
         if self._reader is None or self._of is None or not self._of.is_same(publication):
+            self._rest.extend(self.rest())
             self._of = publication
-            self._reader = Measured(Context(publication, self._payload, self._options), sites)
-            self.began = True
+            context = Context(publication, self._payload, self._options)
+            self._reader = Measured(context, self._sites)
         return self._reader
 
+    def rest(self) -> Iterator[Nothing]:
+        """What was left unread."""
+        yield from self._rest
+        self._rest = []
+        if self._reader is not None:
+            yield from self._reader.rest()
 
-def _measured(kind: str, publication: Node, readers: _Readers, sites: Sites) -> Iterator[Outcome]:
-    if _is_table(kind):
+
+def _measured(
+    kind: str, publication: Node, exchange: Exchange, readers: _Readers
+) -> Iterator[Outcome]:
+    began = readers.began
+    reader = readers.of(publication)
+    if kind == _TABLE:
         tables = [*publication.findall("measurementSiteTable"), publication]
-        reader = readers.of(publication, sites)
-        for part in (p for t in tables for name in _TABLE_PARTS for p in t.findall(name)):
+        for part in (p for t in tables for name in SITE_PARTS for p in t.findall(name)):
             yield from reader.read(part)
-        yield Nothing(why="a table of measurement sites: says what indices beside it mean")
+        yield Nothing(why="a table of measurement sites: says what indices of values mean")
         return
-    parts = [part for name in _VALUE_PARTS for part in publication.findall(name)]
-    if not parts and not readers.began:
-        yield Nothing(why=f"a {kind} without values")
-    reader = readers.of(publication, sites)
+    parts = [part for name in VALUE_PARTS for part in publication.findall(name)]
+    if not parts and not began:
+        yield exchange.without(f"a {kind} without values")
     for part in parts:
         yield from reader.read(part)
 
@@ -157,13 +190,13 @@ def _publications(node: Node, depth: int) -> Iterator[tuple[str, Node]]:
             yield from _publications(child, depth - 1)
 
 
-def _no_publication(root: Node) -> Outcome:
+def _no_publication(root: Node, exchange: Exchange) -> Outcome:
     fault = root.find("Body/Fault")
     if fault is not None:
         what = f"a SOAP fault: {fault.value('faultstring')[:200]}"
         return Rejection(code="soap-fault", message=what, path=fault.path)
     if root.name in _ENVELOPES:
-        return Nothing(why="an exchange message without a publication")
+        return exchange.alone(root.name)
     what = f"the root element is {root.name[:60]!r}, no DATEX II publication"
     return Rejection(code="not-datex2", message=what, path=root.name[:80])
 
@@ -257,6 +290,7 @@ connector = Connector(
         ),
         "sign_message": ("body.pages", "body.pictograms", "body.blank"),
     },
+    options=Options,
     lane="urgent",
     transports=("http_poll", "http_push", "drop_folder"),
 )

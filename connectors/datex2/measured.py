@@ -1,20 +1,21 @@
 """Measured and elaborated data of DATEX II: flow, speed, occupancy and travel times."""
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from connectors._formats.numbers import integer, number
+from connectors._formats.numbers import number
 from connectors._formats.xml import Node
 from connectors.datex2.location import read_location
 from connectors.datex2.record import STATUS, Context
-from hub.connector import Event, Nothing, Outcome, Rejection
+from connectors.datex2.sites import SITE_PARTS, Sites, vehicle_class
+from hub.connector import Event, Nothing, Outcome, Position, Rejection
 
-__all__ = ["MEASURED_PARTS", "Measured", "Sites"]
+__all__ = ["MEASURED_PARTS", "VALUE_PARTS", "Measured"]
 
-MEASURED_PARTS: Final = frozenset(
-    {"siteMeasurements", "elaboratedData", "measurementSiteRecord", "measurementSite"}
-)
+VALUE_PARTS: Final = ("siteMeasurements", "elaboratedData", "physicalQuantity")
+MEASURED_PARTS: Final = frozenset({*VALUE_PARTS, *SITE_PARTS})
 """What documents of any length repeat, each on its own."""
 
 _FIELDS: Final = {
@@ -24,213 +25,236 @@ _FIELDS: Final = {
     "travelTime": ("duration", "travel_time_s", 86_400.0),
 }
 """Element of a basic value: where its number stands, the body's field, the most to believe."""
+_MEASURES: Final = {
+    "trafficFlow": "flow_veh_h",
+    "trafficSpeed": "speed_kmh",
+    "trafficConcentration": "occupancy_ratio",
+    "travelTimeInformation": "travel_time_s",
+}
 _WITHOUT_VEHICLES: Final = frozenset({"speed_kmh", "travel_time_s"})
-_TIMES: Final = ("measurementOrCalculationTime", "measurementOrCalculationTime/timeValue")
-_DEFAULT_TIMES: Final = (
-    "measurementTimeDefault",
-    "measurementTimeDefault/timeValue",
-    "timeDefault",
+_QUANTITIES: Final = frozenset({"measuredValue", "physicalQuantity"})
+_FAULTS: Final = frozenset(
+    {"physicalQuantityFault", "measurementEquipmentFault", "elaboratedDataFault"}
 )
-_PERIODS: Final = ("measurementOrCalculationPeriod", "measurementOrCalculationTime/period")
-_SITES_MAX: Final = 100_000
+_TRUE: Final = frozenset({"true", "1"})
+_TYPES_MAX: Final = 20
+_ALIKE_MAX: Final = 8
 
 
 @dataclass(slots=True)
 class _Value:
-    """What one index of a site says at one time."""
+    """What one index of a site says at one time, of one class of vehicles."""
 
-    index: str
-    repeat: int
-    time: str
-    body: dict[str, Any]
-    flags: list[str]
-
-
-_Folded = dict[tuple[str, bool, int], _Value]
-_Meaning = tuple[int | None, str, float | None]
-
-
-class Sites:
-    """What the indices of measurement sites mean: lane, class of vehicles, period in seconds."""
-
-    def __init__(self) -> None:
-        self._sites: dict[tuple[str, str], dict[str, _Meaning]] = {}
-
-    def add(self, site: Node) -> None:
-        """Remember a site of a table; its version is part of its name."""
-        if len(self._sites) < _SITES_MAX:
-            meanings = {}
-            for outer in site.findall("measurementSpecificCharacteristics"):
-                inner = outer.find("measurementSpecificCharacteristics") or outer
-                meanings[outer.attr("index")] = _meaning(inner)
-            self._sites[site.attr("id"), site.attr("version")] = meanings
-
-    def meaning(self, site: Node, index: str) -> _Meaning | None:
-        """What an index of a site of exactly this version means; None where no table says it."""
-        known = self._sites.get((site.attr("id"), site.attr("version")))
-        return None if known is None else known.get(index)
-
-
-def _meaning(node: Node) -> _Meaning:
-    lane = node.value("specificLane") or node.value("specificLane/laneNumber")
-    classes = [n.text for n in node.findall("specificVehicleCharacteristics/vehicleType")]
-    for length in node.findall("specificVehicleCharacteristics/lengthCharacteristic"):
-        operator = length.value("comparisonOperator")
-        classes.append(f"{operator} {length.value('vehicleLength')} m")
-    named = ",".join(name for name in classes if name and name != "anyVehicle")
-    return integer(lane.removeprefix("lane")), named, number(node.value("period"))
+    kind: str
+    index: str = ""
+    time: str = ""
+    period_s: float | None = None
+    vehicle_class: str = ""
+    numbers: dict[str, float | None] = field(default_factory=dict)
+    flags: list[str] = field(default_factory=list)
 
 
 class Measured:
-    """Reads the parts of one publication of measured or elaborated data."""
+    """Reads the parts of one publication of measured or elaborated data, or of a table of sites."""
 
     def __init__(self, context: Context, sites: Sites) -> None:
         self._context = context
         self._sites = sites
-        header = context.publication.value("headerInformation/informationStatus")
+        publication = context.publication
+        header = publication.value("headerInformation/informationStatus")
         self._status = STATUS.get(header, "UNKNOWN")
         self._flags = () if header in STATUS else ("information_status_unknown",)
-        self._default = _first(context.publication, _DEFAULT_TIMES)
+        self._time = publication.value("timeDefault")
+        self._period_s = number(publication.value("periodDefault"))
+        self._forecast = publication.value("forecastDefault") in _TRUE
+        self._unread: Counter[str] = Counter()
         self.count = 0
 
     def read(self, part: Node) -> Iterator[Outcome]:
-        """The outcomes of one site or one elaborated value."""
-        place = self.count
+        """The outcomes of one site or one elaborated value; a table's site gives none."""
+        path = f"{part.name}[{self.count}]"
         self.count += 1
         if part.name == "siteMeasurements":
-            yield from self._site(part, f"siteMeasurements[{place}]")
-        elif part.name == "elaboratedData":
-            yield self._elaborated(part, f"elaboratedData[{place}]")
+            yield from self._site(part, path)
+        elif part.name in VALUE_PARTS:
+            yield from self._elaborated(part, path)
         else:
-            self._sites.add(part)
+            refused = self._sites.add(part, path)
+            if refused is not None:
+                yield refused
+
+    def rest(self) -> Iterator[Nothing]:
+        """What was left unread of the parts so far: values that say nothing of traffic."""
+        if self._unread:
+            told = ", ".join(f"{count} {name}" for name, count in sorted(self._unread.items()))
+            yield Nothing(why=f"values that are not read: {told}")
 
     def _site(self, node: Node, path: str) -> Iterator[Outcome]:
         site = node.find("measurementSiteReference")
-        site_ref = site.attr("id") or site.text if site is not None else ""
-        if site is None or not site_ref:
+        ref = site.attr("id") or site.text if site is not None else ""
+        if site is None or not ref:
             yield _missing(f"{path}/measurementSiteReference/@id", "the measurement site")
             return
-        default = _first(node, _DEFAULT_TIMES) or self._default
-        folded: _Folded = {}
-        for outer in [*node.findall("measuredValue"), *node.findall("physicalQuantity")]:
-            inner = outer.find("measuredValue") or outer.find("physicalQuantity") or outer
-            faulty = inner.find("physicalQuantityFault") is not None
-            for basic in inner.findall("basicData"):
-                values, flags = _values(basic, faulty=faulty)
-                if not values:
-                    what = f"a value of type {basic.type_name[:60] or 'unknown'}: not of traffic"
-                    yield Nothing(why=what)
-                    continue
-                values["period_s"] = _period(basic)
-                time = _first(basic, _TIMES) or default
-                _fold(folded, _Value(outer.attr("index"), 0, time, values, flags))
-        for value in folded.values():
-            yield self._measurement(site, site_ref, value)
-
-    def _measurement(self, site: Node, site_ref: str, value: _Value) -> Event:
-        meaning = self._sites.meaning(site, value.index)
-        flags = [] if meaning else ["site_table_missing"]
-        lane, vehicle_class, period_s = meaning or (None, "", None)
-        if value.repeat:
-            flags.append("index_repeated")
-        body = value.body | {"site_ref": site_ref, "lane": lane, "vehicle_class": vehicle_class}
-        body["period_s"] = period_s if body["period_s"] is None else body["period_s"]
-        name = f"{value.index}#{value.repeat}" if value.repeat else value.index
+        default = _time(node.find("measurementTimeDefault"))
+        folded: dict[tuple[str, str, bool], list[_Value]] = {}
+        for outer in node.children:
+            if outer.name not in _QUANTITIES:
+                continue
+            for value in self._values(outer.find(outer.name) or outer):
+                value.index = outer.attr("index")
+                value.time = value.time or default
+                _fold(folded, value)
         version = site.attr("version")
-        subject = (site_ref, name)
-        return self._event(subject, value.time, body, [*value.flags, *flags], version=version)
+        position, meanings = self._sites.find(ref, version)
+        for values in folded.values():
+            for place, value in enumerate(values):
+                yield self._measurement((ref, version), value, place, (position, meanings))
 
-    def _elaborated(self, node: Node, path: str) -> Outcome:
-        basic = node.find("basicData") or node.find("physicalQuantity/basicData")
-        if basic is None:
-            return _missing(f"{path}/basicData", "a value")
-        values, flags = _values(basic)
+    def _values(self, node: Node) -> Iterator[_Value]:
+        """The values of a quantity that are of traffic; the others are counted."""
+        children = node.children
+        faulty = any(child.name in _FAULTS for child in children)
+        for basic in children:
+            if basic.name != "basicData":
+                continue
+            value = _value(basic, faulty=faulty)
+            if value.numbers:
+                yield value
+            elif len(self._unread) < _TYPES_MAX or value.kind in self._unread:
+                self._unread[value.kind[:60] or "untyped"] += 1
+
+    def _measurement(
+        self,
+        site: tuple[str, str],
+        value: _Value,
+        repeat: int,
+        known: tuple[Position | None, dict[str, Any]],
+    ) -> Event:
+        ref, version = site
+        position, meanings = known
+        meaning = meanings.get(value.index)
+        name = f"{value.index}#{repeat}" if repeat else value.index
+        names = (name, value.vehicle_class) if value.vehicle_class else (name,)
+        body: dict[str, Any] = {**value.numbers, "site_ref": ref}
+        if not value.index:
+            value.flags.append("index_missing")
+        if repeat:
+            value.flags.append("index_repeated")
+        if meaning is None:
+            value.flags.append("site_table_missing")
+        else:
+            if _MEASURES.get(meaning.measures, "") not in {"", *value.numbers}:
+                value.flags.append("site_table_contradicts")
+            body["lane"] = meaning.lane
+            value.vehicle_class = value.vehicle_class or meaning.vehicle_class
+            value.period_s = value.period_s or meaning.period_s
+        return self._event(value, body, (ref, version, *names), position)
+
+    def _elaborated(self, node: Node, path: str) -> Iterator[Outcome]:
+        values = list(self._values(node))
         if not values:
-            return Nothing(why=f"elaborated data of type {basic.type_name[:60]}: not of traffic")
-        places = basic.findall("pertinentLocation") or node.findall("pertinentLocation")
-        codes = [code for place in places for code in read_location(place, itself=True).codes]
+            return
+        owners = (node, *node.findall("basicData"))
+        places = [place for owner in owners for place in owner.findall("pertinentLocation")]
+        location = read_location(places[0], itself=True) if places else None
+        codes = location.codes if location is not None else []
         ref = "/".join(code["code"] for code in codes if code["code"]) or node.attr("id")
         if not ref:
-            return _missing(f"{path}/basicData/pertinentLocation", "a coded place and an id")
-        body = values | {"site_ref": ref, "period_s": _period(basic)}
-        time = _first(basic, _TIMES) or self._default
-        return self._event((ref, basic.type_name), time, body, [*flags, "elaborated"], version="")
+            yield _missing(f"{path}/basicData/pertinentLocation", "a coded place and an id")
+            return
+        told = node.value("forecast")
+        forecast = told in _TRUE if told else self._forecast
+        position = location.position if location is not None else None
+        for value in values:
+            value.flags.append("forecast" if forecast else "elaborated")
+            value.time = value.time or self._time
+            value.period_s = value.period_s or self._period_s
+            names = filter(None, (value.vehicle_class, "forecast" if forecast else ""))
+            body = {**value.numbers, "site_ref": ref}
+            yield self._event(value, body, (ref, "", value.kind, *names), position)
 
     def _event(
         self,
-        subject: tuple[str, str],
-        time: str,
+        value: _Value,
         body: dict[str, Any],
-        flags: list[str],
-        *,
-        version: str,
+        subject: tuple[str, ...],
+        position: Position | None,
     ) -> Event:
-        stamp = self._context.stamp(time)
+        stamp = self._context.stamp(value.time, is_recent=True)
+        body["period_s"] = value.period_s
+        body["vehicle_class"] = value.vehicle_class
         kind = "traffic.travel_time" if "travel_time_s" in body else "traffic.flow"
         return Event(
             noun="measurement",
-            kind=kind,
+            kind="traffic.forecast" if "forecast" in value.flags else kind,
             device_ref=subject[0],
             subject=subject,
-            native_id="/".join(subject),
-            native_version=version or None,
+            native_id="/".join((subject[0], *subject[2:])),
+            native_version=subject[1] or None,
             observed_at=stamp.at,
             published_at=self._context.published_at,
             time_quality=stamp.quality,
             status=self._status,
-            quality_flags=tuple(dict.fromkeys([*stamp.flags, *self._flags, *flags])),
+            position=position,
+            quality_flags=tuple(dict.fromkeys([*stamp.flags, *self._flags, *value.flags])),
             body=body,
         )
 
 
-def _fold(folded: _Folded, value: _Value) -> None:
+def _fold(folded: dict[tuple[str, str, bool], list[_Value]], value: _Value) -> None:
     """Put flow and speed of one index together, as long as neither time nor field contradicts."""
-    travel = "travel_time_s" in value.body
-    while known := folded.get((value.index, travel, value.repeat)):
-        if known.time == value.time and not (known.body.keys() & value.body.keys()) - {"period_s"}:
-            value.body["period_s"] = value.body["period_s"] or known.body["period_s"]
-            known.body |= value.body
-            known.flags.extend(value.flags)
+    key = (value.index, value.vehicle_class, "travel_time_s" in value.numbers)
+    values = folded.setdefault(key, [])
+    for known in values[-_ALIKE_MAX:]:
+        if known.time == value.time and not known.numbers.keys() & value.numbers.keys():
+            known.numbers |= value.numbers
+            known.flags += value.flags
+            known.period_s = known.period_s or value.period_s
             return
-        value.repeat += 1
-    folded[value.index, travel, value.repeat] = value
+        if known == value:
+            return
+    values.append(value)
 
 
-def _values(basic: Node, *, faulty: bool = False) -> tuple[dict[str, Any], list[str]]:
+def _value(basic: Node, *, faulty: bool) -> _Value:
     """The numbers of a basic value, with null for what is none, and why."""
-    values: dict[str, Any] = {}
-    flags: list[str] = []
+    value = _Value(basic.type_name)
     for child in basic.children:
-        found = _FIELDS.get(child.name)
-        if found is None:
-            continue
-        inner, field, most = found
-        values[field] = None
-        value = number(child.value(inner))
-        if faulty or child.value("dataError") in {"true", "1"}:
-            flags.append("data_error")
-        elif field in _WITHOUT_VEHICLES and child.attr("numberOfInputValuesUsed") == "0":
-            flags.append("no_vehicles")
-        elif value is None or value == -1.0:
-            flags.append(f"{field.split('_')[0]}_missing")
-        elif not 0.0 <= value <= most:
-            flags.append(f"{field.split('_')[0]}_invalid")
-        else:
-            values[field] = value / 100.0 if field == "occupancy_ratio" else value
-    return values, flags
+        name = child.name
+        if name in _FIELDS:
+            value.numbers[_FIELDS[name][1]] = _number(child, value, faulty=faulty)
+        elif name == "measurementOrCalculationTime":
+            value.time = _time(child)
+        elif name == "measurementOrCalculationPeriod":
+            value.period_s = number(child.text)
+        elif name == "forVehiclesWithCharacteristicsOf":
+            value.vehicle_class = vehicle_class(child)
+    return value
 
 
-def _period(basic: Node) -> float | None:
-    text = _first(basic, _PERIODS)
-    return number(text) if text else None
+def _number(child: Node, value: _Value, *, faulty: bool) -> float | None:
+    inner, target, most = _FIELDS[child.name]
+    told = child.values()
+    found = number(told.get(inner, ""))
+    if faulty or told.get("dataError") in _TRUE:
+        flag = "data_error"
+    elif target in _WITHOUT_VEHICLES and child.attr("numberOfInputValuesUsed") == "0":
+        flag = "no_vehicles"
+    elif found is None or found == -1.0:
+        flag = f"{target.partition('_')[0]}_missing"
+    elif not 0.0 <= found <= most:
+        flag = f"{target.partition('_')[0]}_invalid"
+    else:
+        return found / 100.0 if target == "occupancy_ratio" else found
+    value.flags.append(flag)
+    return None
 
 
-def _first(node: Node, paths: tuple[str, ...]) -> str:
-    for path in paths:
-        text = node.value(path)
-        if text:
-            return text
-    return ""
+def _time(node: Node | None) -> str:
+    """A time as 2.x writes it, or inside elements as 3.x does; of a period its end."""
+    if node is None:
+        return ""
+    return node.text or node.value("timeValue") or node.value("period/endOfPeriod")
 
 
 def _missing(path: str, what: str) -> Rejection:

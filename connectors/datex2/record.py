@@ -42,6 +42,7 @@ _MANAGED: Final[dict[str, Lifecycle]] = {
 _SETTING: Final = frozenset({"causeType", "commentType", "sourceType", "actionOriginType"})
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 _ALWAYS_OK_S: Final = 10**10
+_STAMPS_MAX: Final = 10_000
 
 
 @dataclass(slots=True)
@@ -53,21 +54,26 @@ class Context:
     options: Options
     language: str = ""
     published_at: datetime | None = None
-    _stamps: dict[str, Stamp] = field(default_factory=dict)
+    _stamps: dict[tuple[str, bool], Stamp] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.language = self.publication.attr("lang")
         self.published_at = self.stamp(self.publication.value("publicationTime")).at
 
-    def stamp(self, text: str) -> Stamp:
-        """A time of the document, read once; works may have begun years ago, so late is well."""
-        stamp = self._stamps.get(text)
+    def stamp(self, text: str, *, is_recent: bool = False) -> Stamp:
+        """A time of the document, read once; works may have begun years ago, so late is well.
+
+        What tells of now `is_recent`: late is then as doubtful as the source's options say.
+        """
+        stamp = self._stamps.get((text, is_recent))
         if stamp is None:
-            stamp = self._stamps[text] = read_stamp(
+            if len(self._stamps) >= _STAMPS_MAX:
+                self._stamps.clear()
+            stamp = self._stamps[text, is_recent] = read_stamp(
                 text,
                 received_at=self.payload.received_at,
                 options=self.options,
-                replayed=True,
+                replayed=not is_recent,
                 late_ok_s=_ALWAYS_OK_S,
             )
         return stamp

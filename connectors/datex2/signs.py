@@ -1,10 +1,12 @@
 """What variable message signs show, in DATEX II: units of 2.x and controllers of 3.x."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from connectors._formats.numbers import integer, number
-from connectors._formats.text import clean
+from connectors._formats.numbers import integer
+from connectors._formats.text import clean, snake
+from connectors._formats.times import Stamp
 from connectors._formats.xml import Node
 from connectors.datex2.location import Location, read_location
 from connectors.datex2.record import STATUS, Context
@@ -12,45 +14,61 @@ from hub.connector import Event, Outcome, Rejection
 
 __all__ = ["read_signs"]
 
-_UNITS: Final = ("vmsUnit", "vmsControllerStatus")
-_SIGNS: Final = ("vms", "vmsStatus")
-_REFERENCES: Final = ("vmsUnitReference", "vmsControllerReference")
+_UNITS: Final = {
+    "vmsUnit": ("vmsUnitReference", "vms", "vmsUnitFault"),
+    "vmsControllerStatus": ("vmsControllerReference", "vmsStatus", "vmsControllerFault"),
+}
+"""Element of a unit: its reference, its signs, and its faults."""
 _PLACES: Final = ("vmsLocationOverride", "vmsLocation")
-_PAGES: Final = ("textPage", "page")
-_LINES: Final = frozenset({"vmsTextLine", "textLine"})
-_PICTOGRAMS: Final = frozenset({"pictogramDescription", "pictogramCode", "pictogramUrl"})
+_LINES: Final = ("vmsTextLine", "textLine")
+_PICTOGRAMS: Final = ("pictogramCode", "pictogramDescription", "pictogramUrl")
 _DARK: Final = frozenset({"blankVoid", "blank"})
-_TIMES: Final = ("vmsMessage/vmsMessage/timeLastSet", "vmsMessage/timeLastSet", "statusUpdateTime")
+_TRUE: Final = frozenset({"true", "1"})
+_NOT_WORKING: Final = frozenset({"false", "0", "notWorking"})
+_FLAGS_MAX: Final = 8
+_PAGES_MAX: Final = 64
+_EARLIEST: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
 def read_signs(context: Context) -> Iterator[Outcome]:
-    """One `sign_message` for each sign of each unit or controller."""
-    for name in _UNITS:
+    """One `sign_message` for each sign: of several copies the newest, else the last."""
+    newest: dict[tuple[str, ...], Event] = {}
+    for name, (reference_name, sign_name, fault_name) in _UNITS.items():
         for place, unit in enumerate(context.publication.findall(name)):
-            references = (unit.find(reference) for reference in _REFERENCES)
-            reference = next((node for node in references if node is not None), None)
+            reference = unit.find(reference_name)
             ref = reference.attr("id") if reference is not None else ""
             if not ref:
-                yield _nameless(f"{name}[{place}]/{name}Reference/@id")
+                yield _nameless(f"{name}[{place}]/{reference_name}/@id")
                 continue
-            for sign in (node for kind in _SIGNS for node in unit.findall(kind)):
-                yield _sign(sign, unit, ref, context)
+            faults = _faults(unit, fault_name)
+            for sign in unit.findall(sign_name):
+                event = _sign(sign, unit, ref, faults, context)
+                known = newest.get(event.subject)
+                if known is None or _at(event) >= _at(known):
+                    newest[event.subject] = event
+    yield from newest.values()
 
 
-def _sign(outer: Node, unit: Node, ref: str, context: Context) -> Event:
+def _at(event: Event) -> datetime:
+    return event.version_at or _EARLIEST
+
+
+def _sign(outer: Node, unit: Node, ref: str, faults: list[str], context: Context) -> Event:
     sign = outer.find(outer.name) or outer
     index = outer.attr("vmsIndex")
-    pages = [page for message in sign.findall("vmsMessage") for page in _pages(message)]
-    pictograms = [clean(node.text) for name in sorted(_PICTOGRAMS) for node in _leaves(sign, name)]
-    shown = [name for name in pictograms if name and name not in _DARK]
+    messages = [node.find("vmsMessage") or node for node in sign.findall("vmsMessage")]
+    pages = [page for message in messages for page in _pages(message)]
+    shown = [name for message in messages for name in _pictograms(message)]
     header = context.publication.value("headerInformation/informationStatus")
     flags = [] if header in STATUS else ["information_status_unknown"]
-    if sign.value("vmsWorking") in {"false", "0"}:
-        flags.append("sign_not_working")
+    working = sign.value("vmsWorking") or sign.value("workingStatus")
+    flags.extend(["sign_not_working"] if working in _NOT_WORKING else [])
+    flags.extend(["sign_covered"] if working == "covered" else [])
+    flags.extend([*faults, *_faults(sign, "vmsFault")][:_FLAGS_MAX])
+    flags.extend(["pages_cut"] if len(pages) > _PAGES_MAX else [])
     places = [node for name in _PLACES for node in sign.findall(name)]
     location = read_location(places[0], itself=True) if places else Location()
-    texts = (sign.value(path) for path in _TIMES)
-    stamp = context.stamp(next((text for text in texts if text), unit.value("statusUpdateTime")))
+    stamp = _stamp(messages, sign, unit, context)
     return Event(
         noun="sign_message",
         kind="sign.message",
@@ -68,39 +86,78 @@ def _sign(outer: Node, unit: Node, ref: str, context: Context) -> Event:
             "controller_ref": ref,
             "sign_index": integer(index),
             "blank": not shown and not any(any(page["lines"]) for page in pages),
-            "pages": pages,
-            "pictograms": shown,
+            "pages": pages[:_PAGES_MAX],
+            "pictograms": shown[:_PAGES_MAX],
         },
     )
 
 
+def _stamp(messages: list[Node], sign: Node, unit: Node, context: Context) -> Stamp:
+    """When the sign was set, of several messages the last time; else when its status was told."""
+    stamps = [context.stamp(text) for node in messages if (text := node.value("timeLastSet"))]
+    known = [stamp for stamp in stamps if stamp.at is not None]
+    if known:
+        return max(known, key=lambda stamp: stamp.at or _EARLIEST)
+    return context.stamp(sign.value("statusUpdateTime") or unit.value("statusUpdateTime"))
+
+
 def _pages(message: Node) -> Iterator[dict[str, Any]]:
-    found = [node for name in _PAGES for node in message.descendants(name)]
-    outer = [node for node in found if node.attr("pageNumber")] or found
-    for page in sorted(outer, key=lambda node: integer(node.attr("pageNumber")) or 0):
-        lines = list(_lines(page))
-        if lines:
-            yield {"lines": lines, "seconds_on": number(page.value("displayDuration"))}
-    if not outer:
-        lines = list(_lines(message))
-        if lines:
-            yield {"lines": lines, "seconds_on": None}
+    """Pages in order: `textPage` of 2.x; text areas of 3.x, each with pages of its own or none."""
+    for page in _in_order(message.findall("textPage"), "pageNumber"):
+        yield from _page(page.findall("vmsText") or [page])
+    for area in _in_order(message.findall("displayAreaSettings"), "displayAreaIndex"):
+        yield from _area(area)
 
 
-def _lines(node: Node) -> Iterator[str]:
-    """Lines by their index; a line is wrapped once or twice in elements of its own name."""
-    lines = [line for name in sorted(_LINES) for line in node.descendants(name)]
-    numbered = [line for line in lines if line.attr("lineIndex")] or [
-        line for line in lines if not line.find(line.name)
+def _area(area: Node) -> Iterator[dict[str, Any]]:
+    display = area.find("displayAreaSettings") or area
+    if display.value("isBlank") in _TRUE:
+        return
+    inner = _in_order(display.findall("displayAreaSettings"), "pageNumber")
+    if inner:
+        for page in inner:
+            yield from _area(page)
+        return
+    yield from _page([display])
+
+
+def _page(texts: list[Node]) -> Iterator[dict[str, Any]]:
+    lines = [
+        _line(line)
+        for text in texts
+        for name in _LINES
+        for line in _in_order(text.findall(name), "lineIndex")
     ]
-    for line in sorted(numbered, key=lambda one: integer(one.attr("lineIndex")) or 0):
-        innermost = next(iter(reversed(line.descendants(line.name))))
-        shown = innermost.find("values/value") or innermost
-        yield "".join(sign for sign in shown.layout if sign.isprintable()).rstrip()
+    if lines:
+        yield {"lines": lines, "seconds_on": None}
 
 
-def _leaves(node: Node, name: str) -> Iterator[Node]:
-    return (found for found in node.descendants(name) if not found.find(name))
+def _line(line: Node) -> str:
+    """The text inside up to two elements of the line's own name; blanks before it are layout."""
+    shown = line
+    while (inner := shown.find(line.name)) is not None:
+        shown = inner
+    return "".join(sign for sign in shown.layout if sign.isprintable()).rstrip()
+
+
+def _pictograms(message: Node) -> list[str]:
+    names = (
+        clean(node.text)
+        for name in _PICTOGRAMS
+        for node in message.descendants(name)
+        if node.find(name) is None
+    )
+    return [name for name in names if name and name not in _DARK]
+
+
+def _in_order(nodes: list[Node], attribute: str) -> list[Node]:
+    return sorted(nodes, key=lambda node: integer(node.attr(attribute)) or 0)
+
+
+def _faults(node: Node, name: str) -> list[str]:
+    """`sign_fault_out_of_service`: a fault's own element has the name of the one around it."""
+    words = (fault.value(name) or fault.value("vmsFault") for fault in node.findall(name))
+    return [f"sign_fault_{snake(word)[:40]}" for word in words if word]
 
 
 def _nameless(path: str) -> Rejection:

@@ -12,8 +12,8 @@ from fastavro.validation import validate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.datex2 import connector, parse
-from hub.connector import Event, Nothing, Options, Payload, Position, Rejection
+from connectors.datex2 import Options, connector, parse
+from hub.connector import Event, Nothing, Payload, Position, Rejection
 from hub.errors import PayloadError
 
 ROOT = Path(__file__).parents[2]

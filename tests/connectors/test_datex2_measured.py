@@ -1,4 +1,5 @@
-"""Measured data and signs of DATEX II, and the eight rules of traffic feeds for its situations."""
+# more than 400 lines: every trap of measured data, and the rules of feeds, in one place
+"""Measured data of DATEX II, and the eight rules of traffic feeds for its situations."""
 
 import gzip
 import tracemalloc
@@ -7,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from connectors.datex2 import connector, parse
-from hub.connector import Event, Nothing, Options, Payload, Rejection
-from hub.errors import PayloadError
+from connectors.datex2 import Options, connector, parse
+from hub.connector import Event, Nothing, Payload, Rejection
+from hub.errors import ConfigError, PayloadError
 from hub.identity import Identity
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +81,10 @@ def test_the_published_speeds_and_sign_give_what_stands_in_them():
     found = outcomes((SHARED / "v2_fr_measured_speeds.xml").read_bytes())
     first, second = found[:2]
     assert [event.noun for event in found] == ["measurement"] * len(found)
-    assert (first.subject, first.native_version) == (("MUM76.h1", "0"), "1.0")
+    assert (first.subject, first.native_version) == (
+        ("MUM76.h1", "1.0", "0"),
+        "1.0",
+    )
     assert (first.body["flow_veh_h"], first.body["speed_kmh"]) == (1010.0, 112.0)
     assert first.observed_at == datetime(2026, 7, 25, 6, 30, tzinfo=UTC)
     assert (second.device_ref, second.body["flow_veh_h"]) == ("A0001011200", 1420.0)
@@ -140,7 +144,7 @@ def test_the_meaning_of_an_index_is_taken_from_the_table_of_the_same_version_onl
         "lorry",
         60,
     )
-    assert (other.body["lane"], other.quality_flags) == (None, ("site_table_missing",))
+    assert (other.body.get("lane"), other.quality_flags) == (None, ("site_table_missing",))
 
 
 def test_an_index_that_means_two_things_gives_two_events():
@@ -151,9 +155,9 @@ def test_an_index_that_means_two_things_gives_two_events():
 
 def test_weather_beside_traffic_costs_no_value_of_traffic():
     weather = value("<temperature><airTemperature>31</airTemperature></temperature>", kind="Temp")
-    nothing, event = measured(weather, value(speed("40")))
-    assert isinstance(nothing, Nothing)
+    event, nothing = measured(weather, weather, value(speed("40")))
     assert event.body["speed_kmh"] == 40.0
+    assert nothing == Nothing(why="values that are not read: 2 Temp")
 
 
 def test_elaborated_data_belong_to_their_coded_place():
@@ -167,7 +171,10 @@ def test_elaborated_data_belong_to_their_coded_place():
         "<vehicleFlow><vehicleFlowRate>9</vehicleFlowRate></vehicleFlow></basicData></elaboratedData>"
     )
     event, refused = outcomes(publication(inner, "ElaboratedDataPublication"))
-    assert (event.subject, event.body["travel_time_s"]) == (("TL-7", "TravelTimeData"), 90.0)
+    assert (event.subject, event.body["travel_time_s"]) == (
+        ("TL-7", "", "TravelTimeData"),
+        90.0,
+    )
     assert event.observed_at == datetime(2026, 11, 20, 11, 58, tzinfo=UTC)
     assert (refused.code, refused.path) == (
         "missing-field", "elaboratedData[1]/basicData/pertinentLocation",
@@ -187,26 +194,163 @@ def test_json_of_version_3_has_the_same_values_as_xml():
     assert outcomes(body) == outcomes(xml)
 
 
-def test_a_version_3_sign_keeps_pages_in_order_and_blanks_as_layout():
-    page = (
-        '<page pageNumber="{}"><displayAreaSettings xsi:type="v:TextDisplay">'
-        '<textLine lineIndex="0">'
-        "<textLine><textLine>{}</textLine></textLine></textLine></displayAreaSettings></page>"
+def test_the_same_index_of_another_version_is_another_subject():
+    subjects = {
+        outcomes(publication(site(value(speed("40")), version=version)))[0].subject
+        for version in ("4", "5")
+    }
+    assert subjects == {("S1", "4", "1"), ("S1", "5", "1")}
+
+
+def test_a_class_of_vehicles_beside_the_value_is_its_own_series():
+    lorries = "<forVehiclesWithCharacteristicsOf><vehicleType>lorry</vehicleType>"
+    lorries += "</forVehiclesWithCharacteristicsOf>"
+    everyone = lorries.replace("lorry", "anyVehicle")
+    all_, heavy = measured(
+        value(everyone + flow("60"), kind="TrafficFlow"),
+        value(lorries + flow("9"), kind="TrafficFlow"),
     )
-    inner = (
-        '<vmsControllerStatus><vmsControllerReference id="C1"/><vmsStatus vmsIndex="3"><vmsStatus>'
-        "<statusUpdateTime>2026-11-20T11:00:00Z</statusUpdateTime>"
-        '<vmsMessage messageIndex="0"><vmsMessage><displayAreaSettings displayAreaIndex="0">'
-        f'<displayAreaSettings xsi:type="v:MultiPageDisplay">{page.format(2, "  VÀNH ĐAI 3")}'
-        f"{page.format(1, 'ÙN TẮC')}</displayAreaSettings></displayAreaSettings></vmsMessage>"
-        "</vmsMessage><vmsLocationOverride><coordinatesForDisplay><latitude>6719449.0</latitude>"
-        "<longitude>542373.0</longitude></coordinatesForDisplay></vmsLocationOverride>"
-        "</vmsStatus></vmsStatus></vmsControllerStatus>"
+    assert (all_.native_id, all_.body["vehicle_class"]) == ("S1/1", "")
+    assert (heavy.native_id, heavy.body["vehicle_class"]) == ("S1/1/lorry", "lorry")
+
+
+def test_values_of_a_frozen_archive_are_told_by_their_own_time():
+    body = publication(site(value(speed("40"))))
+    (event,) = outcomes(body, AT + timedelta(days=17))
+    assert (event.time_quality, event.quality_flags[0]) == ("SUSPECT", "clock_suspect")
+
+
+def test_values_without_any_time_are_kept_with_a_flag():
+    (event,) = outcomes(publication(site(value(speed("40"))).replace(TIME, "")))
+    assert (event.observed_at, event.quality_flags[0]) == (None, "time_missing")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-20T18:59:00.000+07:00", (11, 59, 0)),
+        ("2026-11-20T11:59:00.002308656Z", (11, 59, 2308)),
+        ("\n  2026-11-20T11:59:00Z\n ", (11, 59, 0)),
+        ("2026-11-19T24:00:00+07:00", (17, 0, 0)),
+        ("2026-11-20T18:59:00", (11, 59, 0)),
+    ],
+)
+def test_times_have_offsets_nanoseconds_blanks_and_24_hours(text, expected):
+    body = publication(site(value(speed("40")))).replace("2026-11-20T11:59:00Z", text)
+    at = outcomes(body)[0].observed_at
+    assert (at.hour, at.minute, at.microsecond) == expected
+
+
+def test_values_in_soap_with_a_type_on_every_element_are_read():
+    inner = site(value(flow("60"), kind="x:TrafficFlow"))
+    typed = inner.replace("<vehicleFlow>", '<vehicleFlow xsi:type="x:VehicleFlowValue">')
+    typed = typed.replace("<siteMeasurements>", '<siteMeasurements xsi:type="x:SiteMeasurements">')
+    body = (
+        f'<S:Envelope xmlns:S="urn:soap" {XSI}><S:Body><d2LogicalModel '
+        f'xsi:type="x:D2LogicalModel">{publication(typed)}</d2LogicalModel></S:Body></S:Envelope>'
     )
-    (event,) = outcomes(publication(inner, "VmsPublication"))
-    assert [page["lines"] for page in event.body["pages"]] == [["ÙN TẮC"], ["  VÀNH ĐAI 3"]]
-    assert (event.position, event.quality_flags) == (None, ("coordinates_projected",))
-    assert (event.body["sign_index"], event.body["blank"]) == (3, False)
+    assert [event.body["flow_veh_h"] for event in outcomes(body)] == [60.0]
+
+
+def test_a_value_that_stands_twice_is_told_once():
+    assert len(measured(value(speed("40")), value(speed("40")))) == 1
+
+
+def test_a_value_without_an_index_is_flagged():
+    (event,) = measured(value(speed("40")).replace(' index="1"', ""))
+    assert "index_missing" in event.quality_flags
+
+
+@pytest.mark.parametrize("tag", ["elaboratedData", "physicalQuantity"])
+@pytest.mark.parametrize(("default", "own", "expected"), [
+    ("", "", False), ("true", "", True), ("true", "false", False), ("", "1", True),
+])  # fmt: skip
+def test_a_forecast_is_no_measurement_of_now(tag, default, own, expected):
+    head = f"<forecastDefault>{default}</forecastDefault>" if default else ""
+    head += "<periodDefault>300</periodDefault><timeDefault>2026-11-20T11:58:00Z</timeDefault>"
+    own = f"<forecast>{own}</forecast>" if own else ""
+    place = "<pertinentLocation><predefinedLocationReference id='TL-7'/></pertinentLocation>"
+    basic = f'<basicData xsi:type="x:TrafficSpeed">{place}{speed("40")}</basicData>'
+    inner = f"{head}<{tag}>{own}{basic}</{tag}>"
+    (event,) = outcomes(publication(inner, "ElaboratedDataPublication"))
+    assert (event.kind, "forecast" in event.subject) == (
+        "traffic.forecast" if expected else "traffic.flow",
+        expected,
+    )
+    assert (event.body["period_s"], event.observed_at.minute) == (300.0, 58)
+
+
+def test_of_a_time_that_is_a_period_its_end_counts():
+    period = "<period><startOfPeriod>2026-11-20T11:50:00Z</startOfPeriod>"
+    period += "<endOfPeriod>2026-11-20T11:55:00Z</endOfPeriod></period>"
+    inner = f"<measurementOrCalculationTime>{period}</measurementOrCalculationTime>"
+    (event,) = measured(value(inner + speed("40")))
+    assert event.observed_at == datetime(2026, 11, 20, 11, 55, tzinfo=UTC)
+
+
+TABLE = (
+    '<d2LogicalModel><payloadPublication xsi:type="MeasurementSiteTablePublication" '
+    'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><measurementSiteTable id="HN">'
+    '<measurementSiteRecord id="S1" version="1"><measurementSpecificCharacteristics index="1">'
+    "<measurementSpecificCharacteristics><period>60</period><specificLane>lane2</specificLane>"
+    "<specificMeasurementValueType>trafficSpeed</specificMeasurementValueType>"
+    "<specificVehicleCharacteristics><lengthCharacteristic><comparisonOperator>greaterThan"
+    "</comparisonOperator><vehicleLength>5.6</vehicleLength></lengthCharacteristic>"
+    "</specificVehicleCharacteristics></measurementSpecificCharacteristics>"
+    "</measurementSpecificCharacteristics><measurementSiteLocation><locationForDisplay>"
+    "<latitude>21.02</latitude><longitude>105.85</longitude></locationForDisplay>"
+    "</measurementSiteLocation></measurementSiteRecord>{}</measurementSiteTable>"
+    "</payloadPublication></d2LogicalModel>"
+)
+
+
+def with_table(tmp_path, body, sites=""):
+    file = tmp_path / "sites.xml.gz"
+    file.write_bytes(gzip.compress(TABLE.format(sites).encode()))
+    payload = Payload(body=body.encode(), received_at=AT)
+    return list(parse(payload, Options(site_table=str(file))))
+
+
+def test_a_table_that_came_apart_is_named_by_an_option(tmp_path):
+    (event,) = with_table(tmp_path, publication(site(value(speed("40")))))
+    assert (event.body["lane"], event.body["vehicle_class"]) == (2, "greaterThan 5.6 m")
+    assert (event.body["period_s"], event.position.lat) == (60.0, 21.02)
+    assert event.quality_flags == ()
+    (other,) = with_table(tmp_path, publication(site(value(speed("40")), version="2")))
+    assert (other.quality_flags, other.position) == (("site_table_missing",), None)
+
+
+def test_a_table_that_says_another_kind_of_value_is_doubted(tmp_path):
+    (event,) = with_table(tmp_path, publication(site(value(flow("60"), kind="TrafficFlow"))))
+    assert event.quality_flags == ("site_table_contradicts",)
+
+
+def test_a_site_without_an_id_costs_the_table_only_itself(tmp_path):
+    bad = '<measurementSiteRecord version="1"/>'
+    rejection, nothing = outcomes(TABLE.format(bad))
+    assert (rejection.code, rejection.path) == ("missing-field", "measurementSiteRecord[1]/@id")
+    assert nothing.why.startswith("a table of measurement sites")
+    body = publication(site(value(speed("40"))))
+    (event,) = with_table(tmp_path, body, bad)
+    assert event.body["lane"] == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (None, "can't read it"),
+        (b"<html/>", "0 measurement sites"),
+        (b"<a", "no well-formed XML"),
+        (gzip.compress(b"<a>" * 99)[:30], "gzip"),
+    ],
+)
+def test_a_table_that_can_not_be_read_stops_the_source_and_names_the_file(tmp_path, content, what):
+    file = tmp_path / "sites.xml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigError, match=what) as caught:
+        Options(site_table=str(file))
+    assert str(file) in str(caught.value)
 
 
 def long_document(sites):
@@ -231,6 +375,12 @@ def test_a_long_file_passes_in_slices_with_flat_memory():
 def test_slices_give_the_same_events_as_the_whole():
     body = (ROOT / "tests/samples/datex2/v2_measured_vanh_dai_3.xml").read_bytes()
     assert outcomes(gzip.compress(body)) == outcomes(body)
+
+
+def test_json_is_read_however_long_and_gzip():
+    body = (ROOT / "tests/samples/datex2/v3_cau_long_bien.json").read_bytes()
+    assert outcomes(gzip.compress(body)) == outcomes(body)
+    assert outcomes(b" " * (4 * 1024 * 1024) + body) == outcomes(body)
 
 
 def test_a_truncated_gzip_is_an_error_and_no_all_clear():
