@@ -24,53 +24,33 @@ camera: the options `device` and `device_ref` say what it is called.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from pydantic import Field
-
-import hub
-from connectors._formats.documents import documents
 from connectors._formats.elements import as_elements
 from connectors._formats.json import parse_json
 from connectors._formats.members import the_object, the_text
+from connectors._formats.onvif_documents import (
+    NOTIFICATIONS,
+    CameraOptions,
+    camera_of,
+    records,
+)
 from connectors._formats.onvif_events import Notification, events, notification
 from connectors._formats.onvif_scene import Camera, frame_events
 from connectors._formats.onvif_topics import plain_topic
 from connectors._formats.text import clean
-from connectors._formats.xml import Node, parse_xml
+from connectors._formats.xml import Node
 from hub import Connector, Event, Nothing, Outcome, Payload, PayloadError, Rejection
 
 __all__ = ["Options", "connector", "parse"]
 
-DOCUMENTS_MAX, RECORDS_MAX = 256, 10_000
-_DEPTH_MAX = 12
 _BLANK = b"\xef\xbb\xbf \t\r\n\0"
-_NOTIFICATIONS: Final = frozenset({"NotificationMessage", "NotficationMessage"})
-_RECORDS: Final = _NOTIFICATIONS | {"Frame"}
-_ROOTS: Final = frozenset(
-    {"envelope", "metadatastream", "notify", "pullmessagesresponse", "videoanalytics", "event",
-     "frame", "notificationmessage", "notficationmessage"}
-)  # fmt: skip
 _MQTT: Final = re.compile(r"(?:^|/)onvif-([em])j/")
 _OPEN_QUOTE: Final = re.compile(rb'("UtcTime"\s*:\s*"[0-9TZ:.+-]{10,40})(\s*"(?:Source|Data)")')
-_TRUE: Final = frozenset({"1", "true"})
 
 
-class Options(hub.Options):
+class Options(CameraOptions):
     """What a site may say of an ONVIF source."""
-
-    device: str = Field(
-        default="",
-        max_length=128,
-        description="What the camera is called: stands in `device_ref`, before the token of its "
-        "video source. A metadata stream names no camera; over MQTT the topic's prefix does",
-    )
-    device_ref: Literal["token", "device"] = Field(
-        default="token",
-        description="What names the device: its name and the `token` of the video source (a "
-        "camera with several lenses, a recorder), or its name as a `device` alone, as tokens "
-        "differ from topic to topic",
-    )
 
 
 class _Topic(NamedTuple):
@@ -86,13 +66,7 @@ class _Topic(NamedTuple):
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """Every notification and object, in their order; a bad one spoils no other."""
     topic = _topic(payload.meta.get("mqtt_topic", ""))
-    camera = Camera(
-        name=options.device or topic.prefix,
-        received_at=payload.received_at,
-        options=options,
-        replayed=payload.meta.get("mqtt_retain", "").lower() in _TRUE,
-        with_token=options.device_ref == "token" or not (options.device or topic.prefix),
-    )
+    camera = camera_of(payload, options, topic.prefix)
     body = payload.body.strip(_BLANK)
     if not body and topic.form == "e":
         yield Nothing(why="a property was deleted (no bytes)")
@@ -113,64 +87,16 @@ def _topic(text: str) -> _Topic:
 
 
 def _xml(body: bytes, camera: Camera) -> Iterator[Outcome]:
-    for place, document in enumerate(documents(body)):
-        if place == DOCUMENTS_MAX:
-            message = f"more than {DOCUMENTS_MAX} documents in one payload"
-            yield Rejection(code="too-many-documents", message=message, path=f"document[{place}]")
-            return
-        try:
-            yield from _of_document(parse_xml(document), camera)
-        except PayloadError as error:
-            path = error.path or f"document[{place}]"
-            yield Rejection(code=error.code, message=error.what, path=path, fix=error.fix)
-
-
-def _of_document(root: Node, camera: Camera) -> Iterator[Outcome]:
-    _known(root)
-    count = 0
-    for record in _records(root, _DEPTH_MAX):
-        count += 1
-        if count > RECORDS_MAX:
-            message = f"more than {RECORDS_MAX} messages in one document"
-            yield Rejection(code="too-many-records", message=message, path=record.path)
-            return
-        yield from _record(record, camera)
-    if not count:
-        yield Nothing(why="no event and no frame in it")
-
-
-def _known(root: Node) -> None:
-    """Refuse what is no document of ONVIF, and the answer of a device that refused."""
-    fault = root.find("Body/Fault")
-    if fault is not None:
-        code = fault.value("Code/Subcode/Value") or fault.value("faultcode") or "no code"
-        raise PayloadError(
-            f"the device answered with a fault ({code[:80]})",
-            code="soap-fault",
-            path=fault.path,
-            fix="check user, rights and the camera's clock: a stamp minutes off is not authorised",
-        )
-    if root.name.lower() not in _ROOTS:
-        raise PayloadError(
-            f"no document of ONVIF: its root is {root.name[:80]!r}",
-            code="unknown-document",
-            path=root.path,
-            fix="send answers of PullMessages, Notify, or documents of the metadata stream",
-        )
-
-
-def _records(node: Node, depth: int) -> Iterator[Node]:
-    """Notifications and frames below or at a node, in document order."""
-    if node.name in _RECORDS:
-        yield node
-    elif depth:
-        for child in node.children:
-            yield from _records(child, depth - 1)
+    for record in records(body):
+        if isinstance(record, Node):
+            yield from _record(record, camera)
+        else:
+            yield record
 
 
 def _record(node: Node, camera: Camera, *producer: str) -> Iterator[Outcome]:
     try:
-        if node.name in _NOTIFICATIONS:
+        if node.name in NOTIFICATIONS:
             yield from events(notification(node), camera)
             return
         outcomes = list(frame_events(node, camera, *producer))
@@ -283,7 +209,7 @@ def _flagged(outcome: Outcome, flag: str) -> Outcome:
 
 connector = Connector(
     name="onvif",
-    title="ONVIF cameras: events and tracked objects, by PullPoint, Notify, stream or MQTT",
+    title="ONVIF cameras: events and tracked objects (SOAP, metadata stream, Profile M JSON)",
     parse=parse,
     emits=("detection", "plate_read", "health"),
     identity={
@@ -298,5 +224,5 @@ connector = Connector(
         "health": ("body.component", "body.state"),
     },
     options=Options,
-    transports=("onvif_pull", "http_push", "mqtt", "drop_folder"),
+    transports=("http_push", "mqtt", "drop_folder"),
 )

@@ -125,7 +125,7 @@ def _detection(note: Notification, about: Meaning, common: dict[str, Any]) -> Ev
     return Event(
         noun="detection",
         kind=f"camera.{about.word}",
-        subject=_property(note) if is_property else (),
+        subject=(common["device_ref"], *_property(note)) if is_property else (),
         # Without a time an object's number alone would make all its alarms one.
         native_id=object_id if object_id and common["observed_at"] else None,
         severity="INFO",

@@ -20,7 +20,7 @@ from connectors._formats.times import Stamp, read_stamp
 from connectors._formats.xml import Node
 from hub.connector import Event, Options, Outcome, Position, Rejection
 
-__all__ = ["Camera", "Seen", "frame_events", "object_events", "plate_event", "unit_box"]
+__all__ = ["Camera", "Seen", "frame_events", "object_events", "plate_event", "shows", "unit_box"]
 
 _ZONED: Final = re.compile(r"(?:[Zz]|UTC|GMT|:\d\d(?:\.\d+)?\s*[+-]\s*\d{1,2}(?::?\d\d)*)\s*$")
 _OVER: Final = 0.1  # by how much an object may stand out of the screen
@@ -136,9 +136,8 @@ def object_events(
     target, score = _class(node)
     box_node, own_steps = node.find("Appearance/Shape/BoundingBox"), _steps(node.find("Appearance"))
     box, box_flags = unit_box(box_node, (*own_steps, *steps))
-    shows = _shows(target)
     pictures, picture_flags = inline_pictures(
-        ((shows, node.value("Appearance/Image")), ("scene", scene))
+        ((shows(target), node.value("Appearance/Image")), ("scene", scene))
     )
     position, place_flags = _position(node)
     common = seen.common()
@@ -146,7 +145,7 @@ def object_events(
     tracked = Event(
         noun="detection",
         kind="camera.tracked_object" + _behaviour(node),
-        subject=("object", *seen.producer, id_),
+        subject=("object", seen.device_ref, *seen.producer, id_),
         native_id=id_,
         position=position,
         pictures=pictures,
@@ -297,7 +296,7 @@ def _class(node: Node) -> tuple[str, float | None]:
     return text, score if score is not None and 0 <= score <= 1 else None
 
 
-def _shows(target: str) -> str:
+def shows(target: str) -> str:
     """What a picture of an object shows, by its class; '' where it may be a person."""
     name = target.lower()
     if any(word in name for word in _PERSONS):
@@ -332,7 +331,7 @@ def _end(id_: str, flag: str, seen: Seen) -> Event:
     return Event(
         noun="detection",
         kind="camera.tracked_object",
-        subject=("object", *seen.producer, id_),
+        subject=("object", seen.device_ref, *seen.producer, id_),
         native_id=id_,
         body={"rule": seen.rule, "state": "STOPPED"},
         **{**common, "quality_flags": flags},

@@ -55,6 +55,11 @@ _ALARMS: Final = {
         "io/virtualinput",
     ),
     "relay": ("trigger/relay", "io/outputport"),
+    "plate_listed": ("alpv.allow_list", "alpv.block_list", "alpv.custom_list"),
+    "plate_unlisted": ("alpv.notinlist",),
+    "plate_in_view": (
+        "alpv.plateinview", "alpv.platein", "alpv.plateout", "alpv.roi1", "alpv.roi2",
+    ),
     "sound": ("detectedsound", "audiodetector", "audioclassification", "triggerlevel"),
 }  # fmt: skip
 _TROUBLES: Final[dict[str, Meaning]] = {

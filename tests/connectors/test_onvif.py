@@ -76,7 +76,7 @@ needs_shared = pytest.mark.skipif(
 
 def read(body, topic="", retain="", **options):
     body = body if isinstance(body, bytes) else body.encode()
-    meta = {name: text for name, text in (("mqtt_topic", topic), ("mqtt_retain", retain)) if text}
+    meta = {name: text for name, text in (("mqtt_topic", topic), ("mqtt_retained", retain)) if text}
     payload = Payload(body=body, received_at=NOW, meta=meta)
     return list(parse(payload, Options(**options)))
 
@@ -535,6 +535,14 @@ def test_ids_of_objects_are_told_apart_by_what_numbers_them():
     first, second = (one(body, topic) for topic in topics)
     assert first.subject != second.subject
     assert id_of(first) != id_of(second)
+
+
+def test_two_cameras_of_one_broker_share_no_subject():
+    body = json.dumps({"Frame": [{"@UtcTime": AT, "Object": [{"@ObjectId": 5}]}]})
+    state = json.dumps({"UtcTime": AT, "Source": {"VideoSource": "1"}, "Data": {"State": True}})
+    for local, text in (("onvif-mj/VideoAnalytics/1/M", body), ("onvif-ej/VideoSource/X", state)):
+        first, second = (one(text, f"{name}/{local}") for name in ("cam-1", "cam-2"))
+        assert first.subject != second.subject
 
 
 def test_an_object_without_an_id_is_refused_and_its_neighbours_pass():
