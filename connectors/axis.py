@@ -1,301 +1,249 @@
-"""Axis cameras: events from RTSP metadata, websocket and MQTT, finished tracks, and plates.
+"""Axis cameras: events, object analytics and the License Plate Verifier, however they are sent.
 
-Reads the XML of ONVIF notifications, JSON of `events:notify` and of the camera's MQTT client,
-tracks of the analytics (`consolidated_track`), and the pushes of the FF LPR application.
+Reads documents of the metadata stream (RTSP), as ONVIF has them; JSON of the event websocket
+(`events:notify`) and of the camera's MQTT client; scenes and consolidated tracks over MQTT
+(`com.axis.analytics_scene_description`, `com.axis.consolidated_track`, both beta); and the License
+Plate Verifier (FF LPR): its push as JSON or multipart, its `ALPV` events, answers of its search.
 
-Traps handled: topics begin with `tns1:` and `tnsaxis:` by RTSP and websocket, with `onvif:` and
-`axis:` by MQTT; camera and profile stand in the topic's end alone; `Camera1ProfileANY` and
-`…ScenarioANY` repeat each profile (left out unless `any_profile`); `active` is "0" or "1"; the
-state at a subscription (`Initialized`) is not new; the first document of a stream is empty; a
-serial number is in the payload only where that is switched on, else in the MQTT topic; boxes of
-tracks go downwards, unlike ONVIF's; the application says of one vehicle new, update and lost (lost
-is the passage); its `datetime` is local without an offset and `capture_timestamp` right; its
-numbers are texts; one plate in four encodings (UTF-8 is read).
+Traps handled: prefixes of topics that differ by transport (`tnsaxis:`, `axis:`); profiles named
+`Camera1ProfileANY` and `ScenarioANY`, which repeat each profile's own event (option `profiles`);
+"0" and "1" as states, picked by name among several items; `Initialized` states; a serial number in
+the payload, the topic or nowhere; scenes with y downwards where ONVIF's points upwards; every
+number of a plate as a text; `datetime` without offset beside a true `capture_timestamp`; `TS` and
+`MOD_TS` hours apart in a search; the same plate in four encodings.
 
-Known from Axis' own client library and fixtures, and a push of the application. Inferred: `in` and
-`out` of the application say nothing of approaching. Not read: clothes and pictures of persons,
-URIs of pictures, whose names spell the plate. RTP packets are the transport's.
+One car is `new`, `update` and `lost`: its reads share a subject, and their lifecycle says which.
+Which of them a camera sends is its setting, so all are read, or the last alone (option `reads`).
+
+Known from Axis' documents of VAPIX and of the verifier, and from messages that a library's tests
+hold. Not read: `in` and `out`, which are directions somebody has set and not
+relative to the camera; descriptions of lists, which may name persons; clothes; pictures that are
+only a URI on the camera; PTZ, sound and readings, as in `onvif`.
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
-import hub
-from connectors._formats.coordinates import read_position
-from connectors._formats.documents import documents
+from connectors._formats.axis_plates import plate_of_event, plate_of_push, searched
+from connectors._formats.axis_scene import scene, track
 from connectors._formats.json import parse_json
-from connectors._formats.members import the_integer, the_items, the_number, the_object, the_text
-from connectors._formats.notices import MESSAGES, Notice, is_true, utc
-from connectors._formats.pictures import a_box
-from connectors._formats.plates import read_plate, without_plate
-from connectors._formats.text import clean, snake
-from connectors._formats.times import Stamp, read_epoch, read_stamp
-from connectors._formats.xml import parse_xml
+from connectors._formats.members import the_object, the_text
+from connectors._formats.multipart import Part, split
+from connectors._formats.onvif_documents import (
+    NOTIFICATIONS,
+    CameraOptions,
+    camera_of,
+    records,
+)
+from connectors._formats.onvif_events import Notification, events, notification
+from connectors._formats.onvif_scene import Camera, frame_events
+from connectors._formats.onvif_topics import plain_topic
+from connectors._formats.pictures import is_picture
+from connectors._formats.spelt import iso_of_ms
+from connectors._formats.xml import Node, parse_xml
 from hub import Connector, Event, Nothing, Outcome, Payload, PayloadError, Rejection
 
 __all__ = ["Options", "connector", "parse"]
 
-_BLANK: Final = b"\xef\xbb\xbf \t\r\n\0"
-_DOCUMENTS_MAX: Final = 256
-_HEALTH: Final = {
-    "globalscenechange": ("video", "DEGRADED"),
-    "tampering": ("video", "DEGRADED"),
-    "storagefailure": ("storage", "FAULT"),
-    "disruption": ("storage", "FAULT"),
-    "fan": ("device", "DEGRADED"),
-    "ptzerror": ("device", "FAULT"),
-}
-"""Steps of topics that tell of the device itself: (component, state while it lasts)."""
-_KINDS: Final = {
-    "vmd": "motion",
-    "objectanalytics": "objects",
-    "fenceguard": "fence",
-    "motionguard": "motion",
-    "loiteringguard": "loitering",
-    "crosslinedetection": "line_crossed",
-    "pir": "motion",
-    "port": "input",
-    "digitalinput": "input",
-    "io": "input",
-}
-_PLACE: Final = re.compile(r"(?:Camera|Device)(\d+)(?:Profile|Scenario)(\w+)", re.IGNORECASE)
-_SERIAL: Final = re.compile(r"\b[0-9A-Fa-f]{12}\b")
-_PERSONS: Final = frozenset({"human", "person", "face", "head"})
+_BLANK = b"\xef\xbb\xbf \t\r\n\0"
+_APPS: Final = "CameraApplicationPlatform/"
+_INSTANCE: Final = re.compile(r"(?:Camera|Device)(\d+)((?:Profile|Scenario)\w+)", re.ASCII)
+_SERIAL: Final = re.compile(r"(?:^|/)([0-9A-Fa-f]{12})(?:/|$)")
+_NAMESPACES: Final = frozenset({"onvif", "axis"})
+_SEARCH: Final = re.compile(rb"(?:<\?xml[^>]{0,200}\?>\s*)?<events[\s/>]")
 
 
-class Options(hub.Options):
+class Options(CameraOptions):
     """What a site may say of an Axis source."""
 
-    any_profile: bool = Field(
-        default=False,
-        description="Whether `…ProfileANY` and `…ScenarioANY` are read: only where the single "
-        "profiles are not subscribed to, which they repeat",
+    profiles: Literal["each", "any"] = Field(
+        default="each",
+        description="Which of two repeats is read: the event of `each` profile or scenario, or "
+        "that of `any` of them (`Camera1ProfileANY`), for sites that subscribe to it alone",
+    )
+
+    reads: Literal["all", "lost"] = Field(
+        default="all",
+        description="Which reads of a car are events: `all`, or only the last (`lost`), the best "
+        "where the cameras are set to send it",
     )
 
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
-    """The events of a payload, in their order; a bad document hides no other one."""
+    """Every event, object and plate, in their order; a bad one spoils no other."""
+    topic = payload.meta.get("mqtt_topic", "")
     body = payload.body.strip(_BLANK)
-    if not body:
-        raise PayloadError("an empty body instead of events", code="empty")
-    if body[:1] in b"{[":
-        document = parse_json(body)
-        if not isinstance(document, dict):
-            raise PayloadError("expected an object", code="wrong-type")
-        yield _of_json(document, payload, options)
-        return
-    for place, each in enumerate(documents(body)):
-        if place == _DOCUMENTS_MAX:
-            what = f"more than {_DOCUMENTS_MAX} documents in one payload"
-            yield Rejection(code="too-many-documents", message=what)
-            return
+    if not body and "/event/" in topic:
+        yield Nothing(why="a property was deleted (no bytes)")
+    elif not body:
+        raise PayloadError("an empty body instead of an event", code="empty")
+    elif body[:1] in (b"{", b"["):
+        yield from _json(parse_json(body), (), topic, payload, options)
+    elif body.startswith(b"--") or "multipart/" in payload.content_type.lower():
+        yield from _multipart(payload, options)
+    elif _SEARCH.match(body):
+        yield from searched(parse_xml(body), camera_of(payload, options, ""))
+    else:
+        yield from _xml(payload, options)
+
+
+def _xml(payload: Payload, options: Options) -> Iterator[Outcome]:
+    camera = camera_of(payload, options, "")
+    for record in records(payload.body):
+        if not isinstance(record, Node):
+            yield record
+            continue
         try:
-            yield from _of_xml(each, payload, options)
+            if record.name in NOTIFICATIONS:
+                yield from _events(notification(record), camera, options)
+            else:
+                objects = list(frame_events(record, camera))
+                yield from objects or [Nothing(why="a frame without objects")]
         except PayloadError as error:
-            path = error.path or f"document[{place}]"
+            path = error.path or record.path
             yield Rejection(code=error.code, message=error.what, path=path, fix=error.fix)
 
 
-def _of_xml(document: bytes, payload: Payload, options: Options) -> Iterator[Outcome]:
-    root = parse_xml(document)
-    notices = [each for name in MESSAGES for each in root.descendants(name)]
-    if not notices and root.name.lower() != "metadatastream":
+def _multipart(payload: Payload, options: Options) -> Iterator[Outcome]:
+    """The push of the verifier: a JSON part and the pictures beside it."""
+    pictures: list[Part] = []
+    found: list[bytes] = []
+    for part in split(payload.body, payload.content_type):
+        if is_picture(part):
+            pictures.append(part)
+        elif part.data.strip(_BLANK):
+            found.append(part.data.strip(_BLANK))
+    if not found:
         raise PayloadError(
-            f"no event of a camera: the document is a {root.name}",
-            code="not-axis",
-            path=root.path,
-            fix="send the metadata stream's documents",
+            "no event in the body",
+            code="no-event",
+            path="event",
+            fix="send the field `event` as JSON, with pictures beside it",
         )
-    if not notices:
-        yield Nothing(why="metadata without events")
-    for node in notices:
-        try:
-            notice = Notice.of_xml(node)
-            stamp = _stamp(utc(notice.utc), payload, options)
-            yield _event(notice, "", stamp, options)
-        except PayloadError as error:
-            yield Rejection(
-                code=error.code, message=error.what, path=error.path or node.path, fix=error.fix
-            )
+    for data in found:
+        yield from _json(parse_json(data), pictures, "", payload, options)
 
 
-def _of_json(document: Mapping[str, Any], payload: Payload, options: Options) -> Outcome:
-    told = the_object(the_object(document, "params"), "notification") or document
-    if isinstance(told.get("message"), dict) and the_text(told, "topic"):
-        return _notified(told, payload, options)
-    if "carState" in document or "plateUTF8" in document:
-        return _passage(document, payload, options)
-    if the_text(document, "id") and ("classes" in document or "observations" in document):
-        return _track(document, payload, options)
-    if "params" in document or "apiVersion" in document:
-        return Nothing(why="an answer of the interface, not an event")
-    raise PayloadError(
-        "no event: neither a notification nor a track nor a plate",
-        code="no-event",
-        path="message",
-        fix="publish events, consolidated tracks or the application's reads",
-    )
-
-
-def _notified(told: Mapping[str, Any], payload: Payload, options: Options) -> Outcome:
-    raw = told.get("timestamp")
-    if type(raw) is int:
-        stamp = read_epoch(raw / 1000, received_at=payload.received_at, options=options)
+def _json(
+    document: Any, pictures: list[Part] | tuple[()], topic: str, payload: Payload, options: Options
+) -> Iterator[Outcome]:
+    if not isinstance(document, dict):
+        raise PayloadError("a JSON event must be an object", code="wrong-type")
+    if "plateUTF8" in document or "plateText" in document:
+        yield _chosen(plate_of_push(document, pictures, camera_of(payload, options, "")), options)
+    elif isinstance(document.get("frame"), dict):
+        yield from scene(document["frame"], camera_of(payload, options, _named(topic)))
+    elif "observations" in document or "start_time" in document:
+        yield from track(document, camera_of(payload, options, _named(topic)))
+    elif isinstance(document.get("ALPV"), dict) or isinstance(document.get("identify"), dict):
+        yield Nothing(why="heartbeat of the license plate verifier")
+    elif "method" in document:
+        yield from _websocket(document, payload, options)
     else:
-        stamp = _stamp(utc(the_text(told, "timestamp")), payload, options)
-    serial = the_text(told, "serial") or _serial(payload.meta.get("mqtt_topic", ""))
-    notice = Notice.of_json(told["message"], the_text(told, "topic"))
-    retained = is_true(payload.meta.get("mqtt_retained", ""))
-    return _event(notice, serial, stamp, options, retained=retained)
+        yield from _message(document, topic, payload, options)
+
+
+def _websocket(
+    document: Mapping[str, Any], payload: Payload, options: Options
+) -> Iterator[Outcome]:
+    error = the_object(document, "error")
+    if error:
+        raise PayloadError(
+            f"the camera refused a request ({the_text(error, 'code')[:20]})",
+            code="device-error",
+            path="error",
+            fix="check the session's token and the filter of events",
+        )
+    found = the_object(the_object(document, "params"), "notification")
+    if found:
+        yield from _message(found, "", payload, options)
+    else:
+        yield Nothing(why=f"answer to {the_text(document, 'method')[:40]}, not an event")
+
+
+def _message(
+    document: Mapping[str, Any], topic: str, payload: Payload, options: Options
+) -> Iterator[Outcome]:
+    """An event as the websocket and the MQTT client have it."""
+    message = document.get("message")
+    name = plain_topic(the_text(document, "topic")) or _topic_of(topic)
+    if not isinstance(message, dict) or not name:
+        raise PayloadError(
+            "no event: it has neither a message with a topic, nor a plate, a frame or a track",
+            code="no-event",
+            path="topic" if isinstance(message, dict) else "message",
+            fix="let the camera publish topics with their events, or send one of the above",
+        )
+    told = the_text(document, "serial") or _serial(topic) or topic.partition("/event/")[0]
+    stamp = document.get("timestamp")
+    note = Notification(
+        topic=name,
+        utc=iso_of_ms(stamp) or (stamp if isinstance(stamp, str) else ""),
+        operation=the_text(message, "propertyOperation").lower(),
+        source=_items(message, "source"),
+        key=_items(message, "key"),
+        data=_items(message, "data"),
+    )
+    yield from _events(note, camera_of(payload, options, told), options)
+
+
+def _events(note: Notification, camera: Camera, options: Options) -> Iterator[Outcome]:
+    """A notification, with what Axis writes into its topic taken out of it."""
+    last = note.topic.rpartition("/")[2]
+    if last.startswith("ALPV.") and "text" in note.data:
+        yield _chosen(plate_of_event(note, camera), options)
+        return
+    instance = _INSTANCE.fullmatch(last) if note.topic.startswith(_APPS) else None
+    if instance is None:
+        yield from events(note, camera)
+    elif instance[2].endswith("ANY") == (options.profiles == "each"):
+        yield Nothing(why="a repeat of what each profile, or any of them, tells")
+    else:
+        known = any(name.lower() in {"device", "channel"} for name in note.source)
+        source = note.source if known else {**note.source, "device": instance[1]}
+        topic = note.topic.removesuffix(f"/{last}")
+        yield from events(replace(note, topic=topic, source=source, region=instance[2]), camera)
+
+
+def _chosen(event: Event, options: Options) -> Outcome:
+    if options.reads == "lost" and event.lifecycle in {"NEW", "UPDATED"}:
+        return Nothing(why="a read of a car that is told again when it is lost")
+    return event
+
+
+def _named(topic: str) -> str:
+    """What names the camera of analytics: a serial number in the topic, else the topic itself."""
+    return _serial(topic) or topic
 
 
 def _serial(topic: str) -> str:
-    """What names a camera in an MQTT topic: its serial number, else the topic's first step."""
     found = _SERIAL.search(topic)
-    return found[0].upper() if found else clean(topic.partition("/")[0])
+    return found[1].upper() if found else ""
 
 
-def _stamp(raw: str, payload: Payload, options: Options) -> Stamp:
-    return read_stamp(raw, received_at=payload.received_at, options=options)
+def _topic_of(topic: str) -> str:
+    """`axis/SERIAL/event/tns:onvif/Device/tns:axis/Sensor/PIR` as `Device/Sensor/PIR`."""
+    _, event, local = topic.partition("/event/")
+    steps = plain_topic(local.partition("/$")[0]).split("/") if event else []
+    return "/".join(step for step in steps if step not in _NAMESPACES)
 
 
-def _event(
-    notice: Notice, serial: str, stamp: Stamp, options: Options, *, retained: bool = False
-) -> Outcome:
-    place = _PLACE.search(notice.topic)
-    if place is not None and place[2].upper() == "ANY" and not options.any_profile:
-        return Nothing(why="a repetition of what each profile tells (ANY)")
-    data = {name.lower(): value for name, value in notice.data.items()}
-    camera = (
-        place[1] if place else notice.source.get("channel", notice.source.get("video_source", ""))
-    )
-    replayed = retained or notice.operation == "Initialized"
-    common: dict[str, Any] = {
-        "device_ref": "/".join(filter(None, (serial, camera))),
-        "observed_at": stamp.at,
-        "time_quality": stamp.quality,
-        "replayed": replayed,
-        "quality_flags": stamp.flags,
-    }
-    steps = [step.lower() for step in notice.topic.split("/")]
-    known = next((_HEALTH[step] for step in steps if step in _HEALTH), None)
-    if known is not None:
-        component, trouble = known
-        state = "ONLINE" if notice.state == "STOPPED" else trouble
-        return Event(
-            noun="health",
-            kind="device.health",
-            subject=(common["device_ref"], component, notice.topic),
-            severity="INFO" if state == "ONLINE" else "MINOR",
-            body={"state": state, "component": component, "detail": notice.topic},
-            **common,
-        )
-    word = next((_KINDS[step] for step in steps if step in _KINDS), "")
-    meaning = word or snake(notice.topic.rpartition("/")[2]) or "event"
-    return Event(
-        noun="detection",
-        kind=f"camera.{meaning}"[:120],
-        severity="INFO",
-        body={
-            "rule": notice.topic,
-            "state": notice.state,
-            "target": data.get("classtypes", data.get("objecttype", "")),
-            "region": place[2] if place else "",
-            "input_ref": notice.source.get("port", notice.source.get("sensor", "")),
-        },
-        **common,
-    )
+def _items(message: Mapping[str, Any], name: str) -> dict[str, str]:
+    part = the_object(message, name)
+    return {key: the_text(part, key) for key, value in part.items() if not _nested(value)}
 
 
-def _track(document: Mapping[str, Any], payload: Payload, options: Options) -> Event:
-    """One message for an object that is gone: its kind, its last box, when it came and went."""
-    began = _stamp(the_text(document, "start_time"), payload, options)
-    ended = _stamp(the_text(document, "end_time"), payload, options)
-    stamp = ended if ended.at else began
-    classes = [each for each in the_items(document, "classes") if isinstance(each, dict)]
-    best = max(classes, key=lambda each: the_number(each, "score") or 0.0, default={})
-    seen = [each for each in the_items(document, "observations") if isinstance(each, dict)]
-    id_ = the_text(document, "id")
-    score = the_number(best, "score")
-    pictured = bool(the_object(document, "image"))
-    person = the_text(best, "type").lower() in _PERSONS
-    return Event(
-        noun="detection",
-        kind="camera.tracked_object",
-        device_ref=_serial(payload.meta.get("mqtt_topic", "")),
-        subject=(id_,),
-        native_id=id_,
-        observed_at=stamp.at,
-        time_quality=stamp.quality,
-        severity="INFO",
-        quality_flags=(*stamp.flags, *(("person_picture_dropped",) if pictured and person else ())),
-        body={
-            "rule": "consolidated_track",
-            "state": "STOPPED",
-            "target": the_text(best, "type"),
-            "score": score if score is not None and 0 <= score <= 1 else None,
-            "box": _box(the_object(seen[-1], "bounding_box")) if seen else None,
-        },
-    )
-
-
-def _box(corners: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A box of 0 to 1, downwards."""
-    left, top, right, bottom = (
-        the_number(corners, name) for name in ("left", "top", "right", "bottom")
-    )
-    if left is None or top is None or right is None or bottom is None:
-        return None
-    return a_box([left, top, round(right - left, 6), round(bottom - top, 6)], "UNIT")
-
-
-def _passage(document: Mapping[str, Any], payload: Payload, options: Options) -> Outcome:
-    """A vehicle that is out of sight, with the best reading of its plate."""
-    if the_text(document, "carState").lower() not in ("lost", ""):
-        return Nothing(why="a reading that goes on: the vehicle is told when it is lost")
-    milliseconds = the_number(document, "capture_timestamp")
-    stamp = (
-        read_epoch(milliseconds / 1000, received_at=payload.received_at, options=options)
-        if milliseconds
-        else _stamp(the_text(document, "datetime"), payload, options)
-    )
-    score = the_number(document, "plateConfidence")
-    plate, flags = read_plate(
-        the_text(document, "plateUTF8") or the_text(document, "plateText"),
-        confidence=score if score is not None and 0 <= score <= 1 else None,
-    )
-    place = the_object(document, "geotag")
-    position, more = (
-        read_position(place["lat"], place["lon"]) if {"lat", "lon"} <= set(place) else (None, ())
-    )
-    camera = the_object(document, "camera_info")
-    native_id, withheld = without_plate(the_text(document, "carID"), plate["text"])
-    numbers = [the_number({"": each}, "") for each in the_items(document, "plateCoordinates")]
-    return Event(
-        noun="plate_read",
-        kind="vehicle.passage",
-        device_ref=the_text(camera, "SerialNumber") or _serial(payload.meta.get("mqtt_topic", "")),
-        native_id=native_id,
-        observed_at=stamp.at,
-        time_quality=stamp.quality,
-        severity="INFO",
-        position=position,
-        quality_flags=(*stamp.flags, *flags, *more, *withheld),
-        restricted={"plate": plate},
-        body={
-            "lane": the_integer(document, "roiID"),
-            "country": the_text(document, "plateCountry"),
-            "plate_box": a_box(numbers, "PIXEL") if len(numbers) == 4 else None,
-        },
-    )
+def _nested(value: Any) -> bool:
+    return isinstance(value, dict | list)
 
 
 connector = Connector(
     name="axis",
-    title="Axis cameras: events, tracks and the FF LPR application (XML, JSON)",
+    title="Axis cameras: events, object analytics and License Plate Verifier",
     parse=parse,
     emits=("detection", "plate_read", "health"),
     identity={
@@ -306,9 +254,9 @@ connector = Connector(
             "body.target",
             "body.input_ref",
         ),
-        "plate_read": ("restricted.plate.raw", "body.lane"),
-        "health": ("body.component", "body.state", "body.detail"),
+        "plate_read": ("restricted.plate.raw",),
+        "health": ("body.component", "body.state"),
     },
     options=Options,
-    transports=("mqtt", "http_push", "drop_folder"),
+    transports=("http_push", "mqtt", "drop_folder"),
 )
