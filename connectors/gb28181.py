@@ -1,4 +1,4 @@
-"""GB/T 28181 devices: alarms and keep-alives, the XML that they send in SIP messages (MANSCDP).
+"""GB/T 28181 devices: alarms and keep-alive messages, XML inside SIP messages (MANSCDP).
 
 Traps handled: what an alarm means, method and type say together, and the type may stand inside
 `Info` or be absent; times are local without an offset; bytes are GB 2312, declared or not; a
