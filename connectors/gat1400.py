@@ -5,7 +5,7 @@ notices. Faces, persons and things are no business of the hub: lists of them are
 
 Traps handled: times are local, fourteen digits without an offset, and mostly empty; a picture may
 be cut off (the event stays); a plate begins with a Han character; all values may be texts, also
-empty ones; keep-alive messages and registrations come the same way; a vehicle without a plate says so
+empty ones; keep-alive messages and registrations come too; a vehicle without a plate says so
 (`HasPlate` 0).
 
 Source: GA/T 1400.3-2017 as far as public texts and captured pushes show it. Kinds of pictures are
