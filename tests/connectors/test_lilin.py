@@ -14,9 +14,9 @@ SHARED = ROOT.parent / "shared/samples/camera/anpr_other/lilin_log_list.txt"
 NOW = datetime(2026, 3, 14, 0, 46, 5, tzinfo=UTC)
 
 
-def read(document):
+def read(document, **options):
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return list(parse(Payload(body=body, received_at=NOW), Options()))
+    return list(parse(Payload(body=body, received_at=NOW), Options(**options)))
 
 
 def one(**more):
@@ -51,6 +51,27 @@ def test_the_country_is_unreliable_and_owners_are_not_read():
 
 def test_an_unread_plate_is_a_passage_without_one():
     assert "plate_unread" in one(LPR="").quality_flags
+
+
+def test_a_plate_of_the_cameras_own_list_that_was_not_seen_is_no_passage():
+    known = {"TS": "", "MOD_TS": "", "CAR_ID": "", "LPR": "30K12345", "ACT_PARAM": "black"}
+    (found,) = read({"INFORMATION": [known], "LIST_TYPE": "black"})
+    assert isinstance(found, Nothing)
+
+
+def test_the_labelled_time_alone_is_suspect():
+    found = one(TS="", MOD_TS="2026-03-14 00:45:57 GMT")
+    assert found.observed_at == datetime(2026, 3, 14, 0, 45, 57, tzinfo=UTC)
+    assert (found.time_quality, "zone_doubtful" in found.quality_flags) == ("SUSPECT", True)
+    unread = one(TS="x", MOD_TS="yesterday")
+    assert (unread.observed_at, unread.native_id) == (None, None)
+
+
+def test_an_answer_names_no_camera():
+    entry = {"TS": "1773449157899288", "LPR": "30K12345"}
+    (found,) = read({"INFORMATION": [entry]}, device="cong-1")
+    assert (found.device_ref, found.quality_flags) == ("cong-1", ())
+    assert "device_unnamed" in one().quality_flags
 
 
 def test_an_empty_list_brings_no_plate():

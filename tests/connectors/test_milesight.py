@@ -46,7 +46,9 @@ def test_a_dash_stands_for_what_is_missing():
 
 def test_a_confidence_may_be_a_text():
     assert one(confidence="0.70").restricted["plate"]["confidence"] == 0.7
-    assert one(confidence="70").restricted["plate"]["confidence"] is None
+    unscaled = one(confidence="70")
+    assert unscaled.restricted["plate"]["confidence"] is None
+    assert "confidence_out_of_scale" in unscaled.quality_flags
 
 
 def test_the_brand_has_a_blank_in_its_name():
@@ -72,7 +74,38 @@ def test_a_bad_entry_of_a_list_hides_no_other():
     assert [type(each) for each in outcomes] == [Event, Rejection, Rejection, Event]
 
 
-@pytest.mark.parametrize(("body", "code"), [(b"", "empty"), (b"plate=1", "malformed")])
+def polled(*lines):
+    return read("\r\n".join(lines).encode(), zone="Asia/Ho_Chi_Minh")
+
+
+def test_the_last_reads_of_a_poll_are_text_and_each_a_passage():
+    first, second = polled(
+        "time_0=2026-03-14 07:45:41", "plate_0=30F-220.71", "direction_0=1", "roi_id_0=2",
+        "plate_left_0=10", "plate_top_0=20", "plate_right_0=40", "plate_bottom_0=30",
+        "time_1=2026-03-14 07:45:49", "plate_1=-", "direction_1=0",
+    )  # fmt: skip
+    assert (first.restricted["plate"]["text"], first.body["lane"]) == ("30F22071", 2)
+    assert (first.body["direction"], second.body["direction"]) == ("APPROACHING", "UNKNOWN")
+    assert (first.body["plate_box"]["width"], first.body["plate_box"]["scale"]) == (30, "PIXEL")
+    assert {"plate_unread", "device_unnamed"} <= set(second.quality_flags)
+    assert first.observed_at == datetime(2026, 3, 14, 0, 45, 41, tzinfo=UTC)
+
+
+def test_a_title_may_be_that_of_many_cameras():
+    (found,) = read({"device": "Network Camera", "plate": "30K12345"}, device="cong-2")
+    assert found.device_ref == "cong-2"
+    assert one(device="-").device_ref == ""
+
+
+def test_a_bad_read_of_a_poll_hides_no_other():
+    outcomes = polled("time_0=x", "plate_1=30F22071", "junk")
+    assert [type(each) for each in outcomes] == [Rejection, Event]
+    assert outcomes[0].path == "plate_0"
+    outcomes = polled(*(f"plate_{number}=30F22071" for number in range(1_001)))
+    assert (len(outcomes), outcomes[-1].code) == (1_001, "too-many-records")
+
+
+@pytest.mark.parametrize(("body", "code"), [(b"", "empty"), (b"plate=1", "unknown-format")])
 def test_what_is_no_push_is_refused(body, code):
     with pytest.raises(PayloadError) as refused:
         read(body)
