@@ -13,11 +13,10 @@ Traps handled:
   since 2020) become null; marks beyond them become null with a flag.
 - The minute of the year has no year and is often null: the ODE's time of receipt, else the hub's,
   gives what is missing.
-- A message with usable and unusable groups gives an event with the usable ones; each unusable one
-  is a rejection of its own.
+- An unusable group is a rejection of its own; the event has the others.
 - `region` is absent in one encoding and 0 in another for the same controller, so the subject and
   `device_ref` write an absent region as 0: `0/12111`. The body keeps null apart from 0.
-- MAP messages of every generation are geometry, not a state: they give a `Nothing` that says so.
+- MAP messages of any generation are no state: a `Nothing` names intersections and revisions.
 - Signed or undecoded bytes in hex are never half decoded; they are rejected as `opaque`.
 """
 
@@ -32,6 +31,7 @@ from connectors._formats.j2735 import (
     instant_in_minute,
     instant_in_year,
     instant_of_mark,
+    intersections_of_map,
     phase,
 )
 from connectors._formats.json import (
@@ -71,7 +71,6 @@ _TIMES: Final = {
     "likelyTime": "likely_at",
     "nextTime": "next_at",
 }
-_MESSAGES: Final = {18: "a MAP message: geometry, not a state", 20: "a basic safety message"}
 _HEX: Final = re.compile(rb"\s*(?:[0-9A-Fa-f]{2}){8,}\s*")
 _BEFORE_TEXT: Final = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"
 _XER_TEXTS: Final = frozenset({"status", "bytes", "asn1", "name", "movementName", "code"})
@@ -162,9 +161,9 @@ def _content(metadata: dict[str, Any], data: dict[str, Any]) -> _Message | Rejec
     if named in {"OdeMessageFramePayload", "OdeAsn1Payload"}:
         return _frame(data, path)
     if named == "OdeMapPayload":
-        return Nothing(why=_MESSAGES[18])
+        return _map(data)
     if named.startswith("Ode"):
-        return Nothing(why=f"an {named}: this connector reads SPaT")
+        return Nothing(why=f"an {named}, no SPaT")
     return Rejection(
         code="unknown-payload-type",
         message=f"no SPaT and no known payload type: {named[:60]!r}",
@@ -177,8 +176,10 @@ def _frame(data: dict[str, Any], path: Path) -> _Message | Nothing:
     if isinstance(data.get("MessageFrame"), dict):
         data, path = data["MessageFrame"], (*path, "MessageFrame")
     number = an_integer(data.get("messageId"), (*path, "messageId"), 0, 32767)
+    if number == 18:
+        return _map(data)
     if number != 19:
-        return Nothing(why=_MESSAGES.get(number, f"J2735 message {number}, no SPaT"))
+        return Nothing(why=f"J2735 message {number}, no SPaT")
     path = (*path, "value")
     value = an_object(data.get("value"), path)
     if "SPAT" in value:
@@ -188,12 +189,17 @@ def _frame(data: dict[str, Any], path: Path) -> _Message | Nothing:
     return _Message(a_list(value.get("intersections"), path), path, value.get("timeStamp"))
 
 
+def _map(message: dict[str, Any]) -> Nothing:
+    names = ", ".join(intersections_of_map(message)) or "nameless intersections"
+    return Nothing(why=f"a MAP message of {names}: geometry, not a state")
+
+
 def _bare(
     document: dict[str, Any], payload: Payload, options: Options
 ) -> _Message | Rejection | Nothing:
     """A document without the ODE's metadata: a ProcessedSpat, or a naked message frame."""
     if "mapFeatureCollection" in document:
-        return Nothing(why=_MESSAGES[18])
+        return _map(document)
     if "messageId" in document or "MessageFrame" in document:
         return _frame(document, ())
     if document.get("messageType", "SPAT") != "SPAT" or "intersectionId" not in document:

@@ -9,11 +9,19 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-__all__ = ["controller_flags", "instant_in_minute", "instant_in_year", "instant_of_mark", "phase"]
+__all__ = [
+    "controller_flags",
+    "instant_in_minute",
+    "instant_in_year",
+    "instant_of_mark",
+    "intersections_of_map",
+    "phase",
+]
 
 _HOUR: Final = timedelta(hours=1)
 _MINUTE: Final = timedelta(minutes=1)
 _NO_MARK: Final = frozenset({36_000, 36_001, 36_110, 36_111})
+_NAMED_MAX: Final = 8
 _NOT_LETTER: Final = re.compile(r"[^a-z]")
 _BITS: Final = re.compile(r"[01]{8,16}")
 _PHASES: Final = (
@@ -100,6 +108,32 @@ def instant_in_minute(ms: int | None, reference: datetime) -> datetime:
     at = reference.replace(second=0, microsecond=0) + timedelta(milliseconds=ms)
     off = (at - reference) / _MINUTE
     return at - timedelta(minutes=round(off))
+
+
+def intersections_of_map(message: Any) -> list[str]:
+    """`0/12110 (revision 1)` for each intersection of a MAP message, however it is wrapped."""
+    for name in ("value", "MapData"):
+        if isinstance(message, dict) and isinstance(message.get(name), dict):
+            message = message[name]
+    if not isinstance(message, dict):
+        return []
+    items = message.get("intersections", [message.get("properties")])
+    if isinstance(items, dict):
+        items = items.get("intersectionGeometry")
+    named = (_named(item) for item in items[:_NAMED_MAX]) if isinstance(items, list) else ()
+    return [name for name in named if name]
+
+
+def _named(item: Any) -> str:
+    if not isinstance(item, dict):
+        return ""
+    ids = item["id"] if isinstance(item.get("id"), dict) else item
+    number, region = ids.get("intersectionId", ids.get("id")), ids.get("region")
+    if type(number) is not int:
+        return ""
+    name = f"{region if type(region) is int and region > 0 else 0}/{number}"
+    revision = item.get("revision")
+    return f"{name} (revision {revision})" if type(revision) is int else name
 
 
 def _flat(value: Any) -> str:

@@ -17,6 +17,7 @@ from connectors._formats.j2735 import (
     instant_in_minute,
     instant_in_year,
     instant_of_mark,
+    intersections_of_map,
     phase,
 )
 from connectors.spat import connector, parse
@@ -302,21 +303,76 @@ def samples():
     ]
 
 
+GEOMETRY = {"id": {"region": 84, "id": 7}, "revision": 3, "refPoint": {"lat": 1, "long": 1}}
+XER_MAP = (
+    b"<OdeAsn1Data><metadata><payloadType>us.dot.its.jpo.ode.model.OdeAsn1Payload</payloadType>"
+    b"</metadata><payload><data><MessageFrame><messageId>18</messageId><value><MapData>"
+    b"<intersections><IntersectionGeometry><id><region>84</region><id>7</id></id>"
+    b"<revision>3</revision></IntersectionGeometry></intersections></MapData></value>"
+    b"</MessageFrame></data></payload></OdeAsn1Data>"
+)
+
+
 @pytest.mark.parametrize(
     "document",
     [
-        {"metadata": {"payloadType": "us.dot.its.jpo.ode.model.OdeMapPayload"},
-         "payload": {"data": {"intersections": {"intersectionGeometry": []}}}},
-        {"metadata": {"payloadType": "us.dot.its.jpo.ode.model.OdeMessageFramePayload"},
-         "payload": {"data": {"messageId": 18, "value": {"MapData": {}}}}},
-        {"metadata": {"payloadType": "us.dot.its.jpo.ode.model.OdeAsn1Payload"},
-         "payload": {"data": {"MessageFrame": {"messageId": 18, "value": {"MapData": {}}}}}},
-        {"mapFeatureCollection": {"type": "FeatureCollection", "features": []}},
+        with_type("x.OdeMapPayload", {"intersections": {"intersectionGeometry": [GEOMETRY]}}),
+        with_type(
+            "x.OdeMessageFramePayload",
+            {"messageId": 18, "value": {"MapData": {"intersections": [GEOMETRY]}}},
+        ),
+        XER_MAP,
+        {
+            "mapFeatureCollection": {"type": "FeatureCollection", "features": []},
+            "properties": {"region": 84, "intersectionId": 7, "revision": 3},
+        },
     ],
-)  # fmt: skip
-def test_a_map_message_of_any_generation_is_geometry_and_no_state(document):
-    (nothing,) = outcomes(json.dumps(document).encode())
-    assert nothing == Nothing(why="a MAP message: geometry, not a state")
+)
+def test_a_map_message_of_any_generation_is_geometry_of_an_intersection_and_no_state(document):
+    why = "a MAP message of 84/7 (revision 3): geometry, not a state"
+    assert outcomes(document) == [Nothing(why=why)]
+
+
+JUNK_OF_MAP = [
+    None,
+    1,
+    "x",
+    [],
+    {},
+    [1],
+    {"id": 1},
+    {"id": {"id": "7"}},
+    {"intersectionGeometry": 1},
+]
+
+
+@pytest.mark.parametrize("junk", JUNK_OF_MAP)
+def test_a_map_message_that_names_nothing_is_still_no_state(junk):
+    for data in ({"intersections": junk}, {"intersections": [junk]}, {"properties": junk}):
+        (nothing,) = outcomes({"mapFeatureCollection": {}} | data)
+        assert nothing.why.startswith("a MAP message of ")
+
+
+def test_an_intersection_of_a_map_has_the_name_that_its_states_have():
+    assert intersections_of_map({"intersections": [{"id": {"id": 7}}]}) == ["0/7"]
+    assert outcomes(spat({}, id={"id": 7}))[0].device_ref == "0/7"
+
+
+def test_remarks_of_the_converter_are_flags_and_cost_no_state():
+    states = [{"signalGroup": 1, "stateTimeSpeed": [{"eventState": "DARK"}]}]
+    remarks = [{"message": "m", "jsonPath": "$.payload.data.timeStamp"}, "x", 7]
+    document = {"intersectionId": 3, "states": states, "cti4501Conformant": False}
+    (event,) = outcomes(document | {"validationMessages": remarks})
+    assert event.quality_flags[:2] == ("cti4501_nonconformant", "source_invalid_time_stamp")
+    assert event.body["groups"][0]["state"] == "DARK"
+
+
+def test_what_a_document_is_says_its_payload_type_and_never_its_topic():
+    frame = json.loads((OWN / "frame_giai_phong.json").read_bytes())
+    payload = Payload(
+        body=json.dumps(frame).encode(), received_at=AT, meta={"kafka_topic": "topic.OdeMapJson"}
+    )
+    assert isinstance(next(iter(parse(payload, Options()))), Event)
 
 
 def test_own_samples_give_what_their_names_say():
