@@ -1,7 +1,8 @@
-"""Samples of IRIS, the traffic management system of Minnesota: detectors and stations.
+"""What IRIS, the traffic management system of Minnesota, publishes: samples, incidents, signs.
 
 One `measurement` for each detector or station with a value, from the XML files `det_sample` and
-`stat_sample` (also gzip) and from `station_sample`, the JSON of newer versions.
+`stat_sample` (also gzip) and from `station_sample`, the JSON of newer versions; one `situation` for
+each row of `incident` (XML and JSON), and one `health` for each sign of `dms_message` (JSON).
 
 Traps handled:
 
@@ -13,22 +14,37 @@ Traps handled:
 - Speed is in miles an hour and becomes km/h; a speed without flow is none, 0 with flow is missing.
 - Occupancy is in per cent; full occupancy without flow is a stuck detector (`detector_stuck`).
 - The stamp stands for the end of the period.
-- Sensors named as tests (`TEST…`) have the status TEST.
+- Sensors, signs and incidents named as tests (`TEST…`) have the status TEST.
+- An edited incident gets a new name and `replaces` the first one's, which stays the subject.
+- `cleared` ends an incident for five minutes; then it vanishes. An empty list is all clear.
+- `dms_message` names a message without its text: what a sign shows is not told, `failed` is.
 
-Known: the program that writes the files. Inferred: names of test sensors. Not read: `dms_message`,
-which names messages without their texts, and incidents; both are refused as no samples.
+Known: the programs that write the files. Inferred: names of test sites. Not read: which camera and
+which operator saw an incident, and who set a sign.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from connectors._formats.coordinates import read_position
 from connectors._formats.inflate import pieces_of
-from connectors._formats.json import a_text, an_object, parse_json
+from connectors._formats.json import a_text, an_object, parse_json, shown
+from connectors._formats.members import the_text
 from connectors._formats.numbers import number
+from connectors._formats.text import snake
 from connectors._formats.times import Stamp, read_stamp
-from connectors._formats.xml import parse_xml
-from hub.connector import Connector, Event, Nothing, Options, Outcome, Payload, Rejection
+from connectors._formats.xml import Node, parse_xml
+from hub.connector import (
+    Connector,
+    Event,
+    Nothing,
+    Options,
+    Outcome,
+    Payload,
+    Rejection,
+    Status,
+)
 from hub.errors import PayloadError
 
 __all__ = ["Options", "connector", "parse"]
@@ -43,20 +59,9 @@ _JAVA: Final = re.compile(
     r" (\d{4})",
     re.ASCII,
 )
-_MONTHS: Final = [
-    "Jan",
-    "Feb",
-    "Mar",
-    "Apr",
-    "May",
-    "Jun",
-    "Jul",
-    "Aug",
-    "Sep",
-    "Oct",
-    "Nov",
-    "Dec",
-]
+_MONTHS: Final = (
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+)  # fmt: skip
 _ZONES: Final = {
     "GMT": "Z", "UTC": "Z", "ICT": "+07:00",
     "AST": "-04:00", "ADT": "-03:00", "EST": "-05:00", "EDT": "-04:00",
@@ -64,26 +69,154 @@ _ZONES: Final = {
     "PST": "-08:00", "PDT": "-07:00", "AKST": "-09:00", "AKDT": "-08:00", "HST": "-10:00",
 }  # fmt: skip
 
+_INCIDENT: Final = (
+    "name", "replaces", "event_type", "event_date", "detail", "lane_code", "road", "dir",
+    "location", "lon", "lat", "impact", "cleared", "confirmed",
+)  # fmt: skip
+_KINDS: Final = {
+    "crash": "accident",
+    "stall": "vehicle_obstruction",
+    "hazard": "hazard",
+    "roadwork": "works",
+}
+_CONFIRMED: Final = {"true": "certain", "false": "probable"}
+_LASTS_S: Final = 366 * 86_400
+
 _Row = tuple[str, str, str, str, str]
 """Sensor, flow, speed, occupancy as texts, and where they stand."""
 
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
-    """The samples of a file; a bad one never hides its neighbours."""
+    """The samples, incidents or signs of a file; a bad one never hides its neighbours."""
     body = b"".join(pieces_of(payload.body, max_bytes=_BYTES_MAX))
+    found = False
+    for outcome in _outcomes(body, payload, options):
+        found = True
+        yield outcome
+    if not found:
+        yield Nothing(why="a file without a measured value, an incident or a sign")
+
+
+def _outcomes(body: bytes, payload: Payload, options: Options) -> Iterator[Outcome]:
     if body.lstrip(_BEFORE_TEXT)[:1] == b"<":
-        time, period, rows = _of_xml(body)
+        root = parse_xml(body)
+        if root.name == "active_incidents":
+            rows = [{name: node.attr(name) for name in _INCIDENT} for node in root.children]
+            at = _stamp(root.attr("time_stamp"), payload, options)
+            yield from _rows(rows, payload, options, at)
+        else:
+            yield from _samples(*_of_xml(root), payload, options)
+        return
+    document = parse_json(body)
+    if isinstance(document, list):
+        yield from _rows(document, payload, options, None)
     else:
-        time, period, rows = _of_json(body)
-    stamp = read_stamp(iso_of_java(time), received_at=payload.received_at, options=options)
-    none = True
+        yield from _samples(*_of_json(document), payload, options)
+
+
+def _samples(
+    time: str, period: str, rows: list[_Row], payload: Payload, options: Options
+) -> Iterator[Outcome]:
+    stamp = _stamp(time, payload, options)
     seen: set[str] = set()
     for row in rows:
-        for outcome in _sample(row, stamp, number(period), seen):
-            none = False
-            yield outcome
-    if none:
-        yield Nothing(why="a file without a measured value")
+        yield from _sample(row, stamp, number(period), seen)
+
+
+def _rows(
+    rows: list[Any], payload: Payload, options: Options, published: Stamp | None
+) -> Iterator[Outcome]:
+    for place, item in enumerate(rows):
+        try:
+            yield _of_row(an_object(item, (place,)), place, payload, options, published)
+        except PayloadError as error:
+            yield Rejection(code=error.code, message=error.what, path=error.path)
+
+
+def _of_row(
+    row: dict[str, Any], place: int, payload: Payload, options: Options, published: Stamp | None
+) -> Event:
+    """An incident or a sign, told apart by the members that only they have."""
+    name = the_text(row, "name")
+    if not name:
+        path = shown((place, "name"))
+        raise PayloadError("a row without a name", code="missing-field", path=path)
+    if "event_date" in row:
+        return _incident(name, row, payload, options, published)
+    if "msg_current" in row:
+        return _sign(name, row)
+    what = "a row that is neither an incident nor a sign"
+    raise PayloadError(what, code="not-iris", path=shown((place,)))
+
+
+def _incident(
+    name: str, row: Mapping[str, Any], payload: Payload, options: Options, published: Stamp | None
+) -> Event:
+    ref = the_text(row, "replaces") or name
+    record_type = the_text(row, "event_type") or the_text(row, "description")
+    began = _stamp(the_text(row, "event_date"), payload, options, late_ok_s=_LASTS_S)
+    position, flags = read_position(the_text(row, "lat"), the_text(row, "lon"))
+    location = the_text(row, "location")
+    lane = the_text(row, "lane_code") or the_text(row, "lane_type")
+    confirmed = the_text(row, "confirmed").lower()
+    return Event(
+        noun="situation",
+        kind=f"road.{_KINDS.get(snake(record_type).removeprefix('incident_'), 'incident')}",
+        subject=(ref,),
+        native_id=ref,
+        native_version=name,
+        observed_at=began.at,
+        published_at=published.at if published is not None else None,
+        time_quality=began.quality,
+        lifecycle="ENDED" if the_text(row, "cleared").lower() == "true" else "UNKNOWN",
+        status=_status(name),
+        position=position,
+        quality_flags=(*began.flags, *flags),
+        body={
+            "situation_ref": ref,
+            "record_ref": name,
+            "record_type": record_type,
+            "detail": the_text(row, "detail"),
+            "valid_from": began.at,
+            "probability": _CONFIRMED.get(confirmed, ""),
+            "texts": [{"text": location, "role": "location"}] if location else [],
+            "road": the_text(row, "road"),
+            "direction": the_text(row, "dir") or the_text(row, "direction"),
+            "lanes": [lane] if lane else [],
+            "impact": the_text(row, "impact"),
+        },
+    )
+
+
+def _sign(name: str, row: Mapping[str, Any]) -> Event:
+    failed = the_text(row, "failed").lower()
+    return Event(
+        noun="health",
+        kind="device.health",
+        device_ref=name,
+        subject=(name, "device"),
+        time_quality="RECEIVED",
+        status=_status(name),
+        body={
+            "state": {"true": "FAULT", "false": "ONLINE"}.get(failed, "UNKNOWN"),
+            "component": "device",
+            "detail": the_text(row, "msg_current"),
+        },
+    )
+
+
+def _status(name: str) -> Status:
+    return "TEST" if name.upper().startswith("TEST") else "LIVE"
+
+
+def _stamp(text: str, payload: Payload, options: Options, *, late_ok_s: int = 0) -> Stamp:
+    return read_stamp(
+        iso_of_java(text),
+        received_at=payload.received_at,
+        options=options,
+        replayed=late_ok_s > 0,
+        late_ok_s=late_ok_s,
+    )
 
 
 def iso_of_java(text: str) -> str:
@@ -96,8 +229,7 @@ def iso_of_java(text: str) -> str:
     return f"{found[5]}-{month:02}-{int(found[2]):02}T{found[3]}{zone}"
 
 
-def _of_xml(body: bytes) -> tuple[str, str, list[_Row]]:
-    root = parse_xml(body)
+def _of_xml(root: Node) -> tuple[str, str, list[_Row]]:
     if root.name != "traffic_sample":
         what = f"the root element is {root.name[:60]!r}, no traffic_sample"
         raise PayloadError(what, code="not-iris", path=root.name[:80])
@@ -114,8 +246,8 @@ def _of_xml(body: bytes) -> tuple[str, str, list[_Row]]:
     return root.attr("time_stamp"), root.attr("period"), rows
 
 
-def _of_json(body: bytes) -> tuple[str, str, list[_Row]]:
-    document = an_object(parse_json(body), ())
+def _of_json(value: Any) -> tuple[str, str, list[_Row]]:
+    document = an_object(value, ())
     if "samples" not in document:
         raise PayloadError("an object without samples", code="not-iris", path="samples")
     rows = []
@@ -165,7 +297,7 @@ def _event(sensor: str, values: list[float | None], stamp: Stamp, period_s: floa
         subject=(sensor,),
         observed_at=stamp.at,
         time_quality=stamp.quality,
-        status="TEST" if sensor.upper().startswith("TEST") else "LIVE",
+        status=_status(sensor),
         quality_flags=(*stamp.flags, *flags),
         body={
             "site_ref": sensor,
@@ -201,9 +333,21 @@ def _measured(
 
 connector = Connector(
     name="iris",
-    title="Vehicle detectors, IRIS det_sample, stat_sample (XML, gzip), station_sample (JSON)",
+    title="Vehicle detectors, incidents and signs, IRIS (det_sample, station_sample, incident)",
     parse=parse,
-    emits=("measurement",),
-    identity={"measurement": ("body.flow_veh_h", "body.speed_kmh", "body.occupancy_ratio")},
+    emits=("measurement", "situation", "health"),
+    identity={
+        "measurement": ("body.flow_veh_h", "body.speed_kmh", "body.occupancy_ratio"),
+        "situation": (
+            "body.record_type",
+            "body.detail",
+            "body.probability",
+            "body.road",
+            "body.direction",
+            "body.lanes",
+            "body.impact",
+        ),
+        "health": ("body.state", "body.detail"),
+    },
     transports=("http_poll", "http_push", "drop_folder"),
 )

@@ -1,4 +1,4 @@
-"""IRIS: the DTD's defaults, Java's dates, sentinels, both encodings."""
+"""IRIS: the DTD's defaults, Java's dates, sentinels, both encodings; incidents and signs."""
 
 import gzip
 import json
@@ -125,7 +125,88 @@ def test_a_sensor_that_stands_twice_is_refused_once():
     assert [type(one) for one in found] == [Event, Rejection]
 
 
-@pytest.mark.parametrize("body", ["<html/>", json.dumps({"incidents": []}), "[]", ""])
+@pytest.mark.parametrize("body", ["<html/>", json.dumps({"incidents": []}), "7", ""])
 def test_what_is_no_sample_is_refused(body):
     with pytest.raises(PayloadError):
         outcomes(body)
+
+
+def incident(**members):
+    row = {
+        "name": "I2",
+        "event_date": "2026-11-20T18:40:00.5+07:00",
+        "description": "Incident CRASH",
+    }
+    (event,) = outcomes(json.dumps([row | members]))
+    return event
+
+
+def test_an_incident_that_was_edited_is_still_the_first_one():
+    assert incident().subject == ("I2",)
+    edited = incident(name="I3", replaces="I2")
+    assert (edited.subject, edited.native_id, edited.native_version) == (("I2",), "I2", "I3")
+
+
+@pytest.mark.parametrize(("cleared", "expected"), [(True, "ENDED"), (False, "UNKNOWN")])
+def test_a_cleared_incident_has_ended(cleared, expected):
+    assert incident(cleared=cleared).lifecycle == expected
+
+
+@pytest.mark.parametrize(
+    ("description", "kind"),
+    [
+        ("Incident CRASH", "road.accident"),
+        ("INCIDENT_STALL", "road.vehicle_obstruction"),
+        ("Incident HAZARD", "road.hazard"),
+        ("Incident ROADWORK", "road.works"),
+        ("Incident FLOOD", "road.incident"),
+    ],
+)
+def test_the_kind_of_an_incident_is_told_in_two_spellings(description, kind):
+    assert incident(description=description).kind == kind
+
+
+def test_xml_and_json_of_an_incident_tell_the_same():
+    xml = (OWN / "incident.xml").read_bytes()
+    first, ended, test, refused = outcomes(xml)
+    assert first.position.lat == 21.00734
+    assert (first.body["impact"], first.body["lanes"]) == (".!?.", ["MAINLINE"])
+    assert (first.body["probability"], first.published_at.minute) == ("certain", 59)
+    assert [one.lifecycle for one in (first, ended)] == ["UNKNOWN", "ENDED"]
+    assert (test.status, refused.path) == ("TEST", "[3]/name")
+    twin = incident(
+        name="I1", event_date="2026-11-20T11:40:00Z", road="Vành đai 3", direction="EB",
+        lane_type="MAINLINE", impact=".!?.", confirmed=True, detail="", lat=21.00734, lon=105.81622,
+    )  # fmt: skip
+    told = {
+        name: value for name, value in first.body.items() if name not in {"texts", "record_type"}
+    }
+    assert told == {name: twin.body[name] for name in told}
+
+
+def test_who_saw_an_incident_is_not_read():
+    assert "nvlong" not in str(incident(user_id="nvlong", camera="C07"))
+
+
+def test_an_incident_that_lasts_for_weeks_has_no_wrong_clock():
+    assert incident(event_date="2026-10-01T00:00:00Z").time_quality == "DEVICE"
+
+
+@pytest.mark.parametrize(
+    ("failed", "state"), [(True, "FAULT"), (False, "ONLINE"), (None, "UNKNOWN")]
+)
+def test_a_sign_tells_whether_it_failed_and_never_a_text_it_has_not(failed, state):
+    row = {"name": "V7", "msg_current": "sys_7_1", "failed": failed, "expire_time": None}
+    (event,) = outcomes(json.dumps([row]))
+    assert (event.noun, event.body["state"]) == ("health", state)
+    assert (event.device_ref, event.body["detail"]) == ("V7", "sys_7_1")
+
+
+def test_an_empty_list_is_no_incident():
+    assert isinstance(outcomes("[]")[0], Nothing)
+
+
+def test_a_row_that_is_neither_costs_only_itself():
+    found = outcomes(json.dumps([7, {"name": "x"}, {"name": "V7", "msg_current": ""}]))
+    assert [type(one) for one in found] == [Rejection, Rejection, Event]
+    assert [one.path for one in found[:2]] == ["[0]", "[1]"]
