@@ -10,6 +10,7 @@ Traps handled:
   `zone_contradicts_name` says so. Without one, the field's name does: UTC.
 - An empty text is a dark sign and so the end of a message; `is_on` false and a message after its
   expiry are dark too, the latter with lifecycle EXPIRED.
+- A status other than OK is the flag `sign_not_ok`: the text may not be what the sign shows.
 - Lists of every sign hold unreadable ones: each is refused alone.
 - Coordinates are lon, lat.
 
@@ -79,6 +80,7 @@ def _sign(sign: dict[str, Any], path: Path, payload: Payload, options: Options) 
     if expiry.at is not None and expiry.at <= payload.received_at:
         lifecycle = "EXPIRED"
     dark = lifecycle == "EXPIRED" or the_text(sign, "is_on").lower() == "false"
+    doubts = [] if the_text(sign, "status").upper() in {"", "OK"} else ["sign_not_ok"]
     position, flags = _position(sign)
     return Event(
         noun="sign_message",
@@ -91,7 +93,7 @@ def _sign(sign: dict[str, Any], path: Path, payload: Payload, options: Options) 
         time_quality=stamp.quality,
         lifecycle=lifecycle,
         position=position,
-        quality_flags=tuple(dict.fromkeys([*stamp.flags, *message.flags, *flags])),
+        quality_flags=tuple(dict.fromkeys([*stamp.flags, *message.flags, *doubts, *flags])),
         body={
             "controller_ref": ref,
             "blank": dark or not (message.pages or message.pictograms),

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors._formats.multi import read_multi
-from connectors.vms_multi import parse
+from connectors.vms_multi import connector, parse
 from hub.connector import Event, Nothing, Options, Payload, Rejection
+from hub.identity import Identity
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared/samples/traffic/vms_multi"
@@ -105,6 +106,28 @@ def test_an_empty_text_is_a_dark_sign():
 def test_a_sign_that_is_off_shows_nothing():
     body = sign(is_on=False).body
     assert (body["blank"], body["pages"]) == (True, [])
+
+
+@pytest.mark.parametrize(
+    ("status", "flags"),
+    [("OK", ()), ("ok", ()), (None, ()), ("Comm failure", ("sign_not_ok",))],
+)
+def test_a_sign_that_is_not_ok_may_not_show_its_text(status, flags):
+    event = sign(status=status, updated_datetime_utc="2026-11-20T11:00:00Z")
+    assert (event.quality_flags, event.body["blank"]) == (flags, False)
+
+
+def test_a_text_stands_for_months_without_a_wrong_clock():
+    assert sign(updated_datetime_utc="2026-05-20T11:00:00Z").time_quality == "DEVICE"
+
+
+def test_the_same_sign_polled_again_is_the_same_event_and_another_text_is_not():
+    identity = Identity(b"k" * 32, connector, "signs")
+    one, again, other = (
+        identity.event(sign(message_text=text), payload_id=payload, index=0)
+        for text, payload in (("A", "p1"), ("A", "p2"), ("B", "p1"))
+    )
+    assert (one == again, one == other) == (True, False)
 
 
 def test_a_message_after_its_expiry_is_dark_and_expired():
