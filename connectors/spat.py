@@ -2,9 +2,7 @@
 
 One event per intersection. Read are the ODE's JSON (schema version 6, and 9 with a whole message
 frame), its XER inside XML (version 8) and the GeoJSON converter's ProcessedSpat. What a document is
-says `metadata.payloadType`, never the topic it came from.
-
-Traps handled:
+says `metadata.payloadType`, never the topic it came from. Traps handled:
 
 - Times are tenths of a second in the current or next hour. They are placed around the time of the
   *message*, so 15 means 10:00:01.5 in a message of 09:59:58: an end from 10 minutes before the
@@ -16,8 +14,8 @@ Traps handled:
 - An unusable group is a rejection of its own; the event has the others.
 - `region` is absent in one encoding and 0 in another for the same controller, so the subject and
   `device_ref` write an absent region as 0: `0/12111`. The body keeps null apart from 0.
-- MAP messages of any generation are no state: a `Nothing` names intersections and revisions.
-- Signed or undecoded bytes in hex are never half decoded; they are rejected as `opaque`.
+- MAP messages are no state: a `Nothing` names intersections and revisions. Signed or undecoded
+  bytes in hex are never half decoded: they are rejected as `opaque`.
 """
 
 import re
@@ -385,8 +383,8 @@ def _rejection(error: PayloadError) -> Rejection:
 def _opaque(path: Path) -> Rejection:
     return Rejection(
         code="opaque",
-        message="signed or undecoded bytes in hex; the hub never half decodes them",
         path=shown(path),
+        message="signed or undecoded bytes in hex; the hub never half decodes them",
         fix="let the ODE decode the message (ASN.1 decoder module) before it is sent to the hub",
     )
 
