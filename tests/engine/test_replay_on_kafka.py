@@ -15,7 +15,7 @@ from hub.cli import main
 from hub.codec import EVENT_ID, RecordCodec
 from hub.stack import Stack
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 SIGNALS = "traffic.signal_state.v1"
 PLATES = "camera.plate_read.v1"
 
