@@ -90,6 +90,7 @@ def point(lat, lon):
         "<d2LogicalModel>{}</d2LogicalModel>",
         "<Envelope xmlns='urn:e'><Body><d2LogicalModel>{}</d2LogicalModel></Body></Envelope>",
         "<x:messageContainer xmlns:x='urn:x'>{}</x:messageContainer>",
+        "<wrapper><request/>{}</wrapper>",
     ],
 )
 @pytest.mark.parametrize("kind", ['xsi:type="a:SituationPublication"', ""])
@@ -192,6 +193,17 @@ MANAGED = "<management><lifeCycleManagement><{0}>true</{0}></lifeCycleManagement
 def test_the_end_is_found_in_all_its_spellings(inner, validity, expected):
     event = event_of(publication(situation(record(inner, validity=validity))))
     assert event.lifecycle == expected
+
+
+def test_an_end_hours_before_its_own_version_is_an_end():
+    validity = END.format("definedByValidityTimeSpec", "2026-11-20T02:00:00Z")
+    assert event_of(publication(situation(record(validity=validity)))).lifecycle == "ENDED"
+
+
+def test_a_version_made_before_its_creation_keeps_its_time():
+    times = {"situationRecordCreationTime": "2026-11-20T07:30:00.029Z"}
+    event = event_of(publication(situation(record(**times))))
+    assert (event.version_at.microsecond, event.quality_flags) == (0, ())
 
 
 @pytest.mark.parametrize(
@@ -470,24 +482,93 @@ def test_own_samples_give_what_they_were_written_for():
     assert found["v3_cau_long_bien.json"][0].kind == "road.maintenance_works"
 
 
+IN_FI = "GUID5000705301", "GUID5000705302"
+EVERY_RECORD = {
+    # file: record, kind, lifecycle, severity, version, version time, detail
+    "v2_fi_GUID50006914_1.xml": [
+        (IN_FI[0], "road.accident", "UNKNOWN", "UNKNOWN", "1", "2016-11-16T22:30:39.519",
+         "accidentInvolvingBuses"),
+        (IN_FI[1], "road.road_or_carriageway_or_lane_management", "UNKNOWN", "UNKNOWN", "1",
+         "2016-11-16T22:30:39.519", "laneClosures"),
+    ],
+    "v2_fi_GUID50006914_2.xml": [
+        (IN_FI[0], "road.accident", "UNKNOWN", "UNKNOWN", "1", "2016-11-17T00:32:57.412",
+         "accidentInvolvingBuses"),
+        (IN_FI[1], "road.road_or_carriageway_or_lane_management", "UNKNOWN", "UNKNOWN", "1",
+         "2016-11-17T00:32:57.412", "laneClosures"),
+    ],
+    "v2_fi_GUID50006914_3.xml": [
+        (IN_FI[0], "road.accident", "ENDED", "UNKNOWN", "1", "2016-11-17T01:20:32.039", "other"),
+    ],
+    "v2_fi_ice_road_v61.xml": [
+        ("GUID5039508001", "road.road_or_carriageway_or_lane_management", "UNKNOWN", "MINOR", "61",
+         "2022-02-15T12:17:40.180", "other"),
+    ],
+    "v2_fi_waze_two_situation_elements.xml": [
+        ("GUID5039603001", "road.weather_related_road_conditions", "UNKNOWN", "MINOR", "14",
+         "2022-03-03T10:22:43.875", "surfaceWater"),
+        ("GUID5039603002", "road.road_or_carriageway_or_lane_management", "UNKNOWN", "MINOR", "14",
+         "2022-03-03T10:22:43.875", "laneClosures"),
+    ],
+    "v2_fr_event_vehicle_obstruction.xml": [
+        ("260724-000456-1", "road.vehicle_obstruction", "UNKNOWN", "MODERATE", "1",
+         "2026-07-24T06:06:04.287", "brokenDownVehicle"),
+    ],
+    "v3_en_accident_example.json": [
+        ("2322", "road.accident", "UNKNOWN", "UNKNOWN", "1", "2018-10-11T12:32:00",
+         "accidentInvolvingHeavyLorries"),
+    ],
+    "v3_fi_GUID50456943_transit.xml": [
+        ("GUID5046133001", "road.transit_information", "UNKNOWN", "SEVERE", "1",
+         "2025-11-27T06:24:59.065", "ferry"),
+    ],
+    "v3_fi_GUID50459771_event_v11.xml": [
+        ("GUID5046248001", "road.public_event", "ENDED", "SEVERE", "11",
+         "2025-12-31T22:59:52.937", "majorEvent"),
+    ],
+    "v3_7_fi_vms_situation_tm35fin.xml": [
+        ("KRM038851", "road.speed_management", "UNKNOWN", "SEVERE", "1781367030299",
+         "2026-06-13T16:10:30.299", "speedRestrictionInOperation"),
+    ],
+}  # fmt: skip
+ELSEWHERE = {"v2_fr_measured_speeds.xml", "v3_7_fi_vms_publication.xml"}
+
+
 @pytest.mark.skipif(not SHARED.exists(), reason="the shared samples are not beside the project")
-def test_shared_samples_give_events_or_a_documented_nothing():
-    found = {f.name: outcomes(f.read_bytes()) for f in samples() if f.parent == SHARED}
-    for name in ("v2_fr_measured_speeds.xml", "v3_7_fi_vms_publication.xml"):
-        assert found.pop(name)  # test_datex2_measured.py says what
-    assert all(isinstance(event, Event) for events in found.values() for event in events)
-    cycle = [found[f"v2_fi_GUID50006914_{n}.xml"] for n in (1, 2, 3)]
-    assert [len(events) for events in cycle] == [2, 2, 1]
-    assert cycle[0][0].subject == cycle[2][0].subject
-    assert cycle[2][0].lifecycle == "ENDED"
-    assert [e.native_version for e in found["v2_fi_waze_two_situation_elements.xml"]] == ["14"] * 2
-    assert found["v3_fi_GUID50459771_event_v11.xml"][0].lifecycle == "ENDED"
-    (sign,) = found["v3_7_fi_vms_situation_tm35fin.xml"]
+@pytest.mark.parametrize("name", EVERY_RECORD)
+def test_each_shared_situation_gives_what_stands_in_it(name):
+    found = [
+        (
+            event.body["record_ref"],
+            event.kind,
+            event.lifecycle,
+            event.severity,
+            event.native_version,
+            event.version_at.replace(tzinfo=None),
+            event.body["detail"],
+        )
+        for event in outcomes((SHARED / name).read_bytes())
+    ]
+    expected = [(*row[:5], datetime.fromisoformat(row[5]), row[6]) for row in EVERY_RECORD[name]]
+    assert expected == found
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the shared samples are not beside the project")
+def test_no_shared_sample_is_left_out():
+    files = {file.name for file in SHARED.iterdir() if file.suffix in {".xml", ".json"}}
+    assert files == EVERY_RECORD.keys() | ELSEWHERE
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the shared samples are not beside the project")
+def test_shared_situations_are_where_they_say():
+    (sign,) = outcomes((SHARED / "v3_7_fi_vms_situation_tm35fin.xml").read_bytes())
     assert (sign.position, sign.quality_flags) == (None, ("coordinates_projected",))
     assert sign.body["speed_limit_kmh"] == 100.0
-    assert found["v3_en_accident_example.json"][0].body["location_codes"][0]["code"] == "1234"
-    (broken_down,) = found["v2_fr_event_vehicle_obstruction.xml"]
-    assert broken_down.body["detail"] == "brokenDownVehicle"
+    (accident,) = outcomes((SHARED / "v3_en_accident_example.json").read_bytes())
+    assert accident.body["location_codes"][0]["code"] == "1234"
+    (vehicle,) = outcomes((SHARED / "v2_fr_event_vehicle_obstruction.xml").read_bytes())
+    assert (vehicle.position.lat, vehicle.body["road"]) == (48.821583, "A0004")
+    assert vehicle.body["impact"] == "lanesBlocked"
 
 
 @pytest.mark.parametrize("file", samples(), ids=lambda file: file.name)
