@@ -10,13 +10,16 @@ Traps handled:
 - Of copies of one situation in a document the newest is taken: by time, then by version.
 - The end is an `endTime` that has passed, `earlyClosing`, or the type `ended`; `retracted` and
   `canceled` mean that the report was wrong or never came to be.
-- `features` are texts in older documents and objects with a quantity in newer ones.
+- `features` are texts in older documents and objects with a quantity in newer ones; words are
+  written `road work` in the messages themselves and ROAD_WORK by the interface, and `workTypes`
+  there is `worktypes` here.
+- A report that is preliminary or not confirmed is only probable.
 - Codes (Alert-C, road addresses) need tables; they are kept as codes with their table's version.
 - Telephone numbers and addresses in `contact`, and `comment`, which repeats the other members and
   ends with an operator's mark, are not read. A comment or title that says TESTI is flagged.
 
-Known: three published documents. Inferred from the data's descriptions: `earlyClosing`, types of
-announcements. Not read: working hours, slow and queuing times, detours.
+Known: three published documents, and the program that serves them. Not read: working hours, slow
+and queuing times, detours, the itineraries of transports.
 """
 
 import re
@@ -61,6 +64,10 @@ _ENDS: Final[dict[str, Lifecycle]] = {
     "cancelled": "CANCELLED",
 }
 _SEVERITY: Final[dict[str, Severity]] = {"low": "MINOR", "high": "SEVERE", "highest": "EXTREME"}
+
+_TYPES: Final = {"special_transport": "exempted_transport"}
+_PROBABLE: Final = frozenset({"preliminary_accident_report", "unconfirmed_observation"})
+_WORK_TYPES: Final = ("worktypes", "workTypes")
 
 _Members = Mapping[str, Any]
 
@@ -166,12 +173,14 @@ class _Situation:
             found.append("contact_masked")
         ref = phase or feature.id
         kind = snake(the_text(members, "situationType")) or "announcement"
+        announced = the_text(members, "trafficAnnouncementType")
         times = the_object(part, "timeAndDuration")
         valid_to = self._time(the_text(times, "endTime"))
         details = the_object(the_object(part, "locationDetails"), "roadAddressLocation")
+        area = the_object(the_object(part, "locationDetails"), "areaLocation")
         return Event(
             noun="situation",
-            kind=f"road.{kind}",
+            kind=f"road.{_TYPES.get(kind, kind)}",
             subject=(feature.id, ref),
             native_id=f"{feature.id}/{ref}",
             native_version=str(feature.version) if feature.version >= 0 else None,
@@ -182,21 +191,23 @@ class _Situation:
             lifecycle=self._lifecycle(part, valid_to),
             severity=severity,
             position=position_of(feature.feature.get("geometry")) if points else None,
-            areas_reported=tuple(_areas(details)),
+            areas_reported=tuple(_areas(details, area)),
             quality_flags=tuple(dict.fromkeys(found)),
             body={
                 "situation_ref": feature.id,
                 "record_ref": ref,
                 "record_type": "RoadWorkPhase" if phase else the_text(members, "situationType"),
-                "detail": the_text(members, "trafficAnnouncementType") or _types(part),
+                "detail": announced or _types(part),
+                "probability": "probable" if snake(announced) in _PROBABLE else "",
                 "valid_from": self._time(the_text(times, "startTime")),
                 "valid_to": valid_to,
                 "texts": texts,
                 "road": _road(details),
                 "direction": the_text(details, "direction").replace("unknown", ""),
                 "impact": ", ".join(_named(part, "restrictions", "type")),
+                "speed_limit_kmh": _speed_limit(part),
                 "points": points,
-                "location_codes": list(_codes(part, details)),
+                "location_codes": list(_codes(part, details, area)),
                 "source_name": the_text(part, "sender"),
             },
         )
@@ -234,7 +245,9 @@ def _texts(part: _Members, language: str, names: tuple[str, ...]) -> list[dict[s
     told = [(name, the_text(part, name)) for name in names]
     told.append(("location", the_text(the_object(part, "location"), "description")))
     told += [("feature", text) for text in _features(part)]
-    told += [("work", text) for text in _named(part, "worktypes", "description")]
+    told += [("work", text) for name in _WORK_TYPES for text in _named(part, name, "description")]
+    duration = the_object(the_object(part, "timeAndDuration"), "estimatedDuration")
+    told.append(("duration", the_text(duration, "informal")))
     texts = []
     for role, text in told:
         clear = without_contacts(text[:_TEXT_MAX])[0]
@@ -261,7 +274,17 @@ def _named(part: _Members, name: str, member: str) -> list[str]:
 
 
 def _types(part: _Members) -> str:
-    return ", ".join(_named(part, "worktypes", "type"))
+    return ", ".join(text for name in _WORK_TYPES for text in _named(part, name, "type"))
+
+
+def _speed_limit(part: _Members) -> float | None:
+    """The lowest speed limit of a phase that can be one."""
+    limits = [
+        the_number(the_object(item, "restriction"), "quantity")
+        for item in the_items(part, "restrictions")
+        if isinstance(item, dict) and snake(the_text(item, "type")) == "speed_limit"
+    ]
+    return min((limit for limit in limits if limit is not None and 0 <= limit <= 300), default=None)
 
 
 def _ends(details: _Members) -> list[_Members]:
@@ -273,7 +296,7 @@ def _road(details: _Members) -> str:
     return the_text(first, "roadName") or the_text(the_object(first, "roadAddress"), "road")
 
 
-def _codes(part: _Members, details: _Members) -> Iterator[dict[str, str]]:
+def _codes(part: _Members, details: _Members, area: _Members) -> Iterator[dict[str, str]]:
     place = the_object(part, "location")
     names = ("countryCode", "locationTableNumber", "locationTableVersion")
     table = "-".join(the_text(place, name) for name in names)
@@ -286,16 +309,22 @@ def _codes(part: _Members, details: _Members) -> Iterator[dict[str, str]]:
         if road and section:
             code = f"{road} {section}+{the_text(address, 'distance') or 0}"
             yield {"scheme": "linear", "table": "", "code": code}
+    for item in the_items(area, "areas"):
+        code = the_text(item, "locationCode") if isinstance(item, dict) else ""
+        if code:
+            yield {"scheme": "alert-c", "table": table, "code": code}
 
 
-def _areas(details: _Members) -> Iterator[Area]:
+def _areas(details: _Members, area: _Members) -> Iterator[Area]:
+    for name in _named(area, "areas", "name"):
+        yield Area(scheme="", code="", name=name)
     for name in dict.fromkeys(the_text(end, "municipality") for end in _ends(details)):
         if name:
             yield Area(scheme="", code="", name=name)
 
 
 def _severity(phase: _Members) -> Severity:
-    return _SEVERITY.get(the_text(phase, "severity"), "UNKNOWN")
+    return _SEVERITY.get(the_text(phase, "severity").lower(), "UNKNOWN")
 
 
 def _gravity(severity: Severity) -> int:
@@ -310,12 +339,14 @@ connector = Connector(
     identity={
         "situation": (
             "body.detail",
+            "body.probability",
             "body.valid_from",
             "body.valid_to",
             "body.texts",
             "body.road",
             "body.direction",
             "body.impact",
+            "body.speed_limit_kmh",
             "body.points",
             "body.location_codes",
         )

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from connectors.digitraffic import parse
+from connectors.digitraffic import connector, parse
 from hub.connector import Event, Nothing, Options, Payload, Rejection
 from hub.errors import PayloadError
+from hub.identity import Identity
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared/samples/traffic/digitraffic_json"
@@ -146,3 +147,68 @@ def test_phases_are_records_of_their_situation():
     assert isinstance(whole, Event)
     assert (whole.lifecycle, whole.severity) == ("UNKNOWN", "EXTREME")
     assert (part.subject, part.lifecycle) == (("H1", "P1"), "ENDED")
+
+
+def test_words_in_capitals_mean_what_they_mean_in_the_messages_themselves():
+    phase = {
+        "id": "P1",
+        "severity": "HIGHEST",
+        "workTypes": [{"type": "BRIDGE", "description": "Cầu"}],
+    }
+    whole, part = outcomes(
+        feature(announcement={"roadWorkPhases": [phase]}, situationType="ROAD_WORK")
+    )
+    assert (whole.kind, whole.severity, part.severity) == ("road.road_work", "EXTREME", "EXTREME")
+    assert part.body["detail"] == "BRIDGE"
+    assert {"language": "fi", "text": "Cầu", "role": "work"} in part.body["texts"]
+    for word in ("special transport", "exempted transport", "EXEMPTED_TRANSPORT"):
+        assert event_of(situationType=word).kind == "road.exempted_transport"
+
+
+@pytest.mark.parametrize(
+    ("word", "probability"),
+    [
+        ("UNCONFIRMED_OBSERVATION", "probable"),
+        ("preliminary accident report", "probable"),
+        ("ACCIDENT_REPORT", ""),
+        ("GENERAL", ""),
+    ],
+)
+def test_what_is_not_confirmed_is_only_probable(word, probability):
+    assert event_of(trafficAnnouncementType=word).body["probability"] == probability
+
+
+def test_an_area_is_a_place_too():
+    areas = [{"name": "Lempäälä", "locationCode": 408, "type": "MUNICIPALITY"}, 7]
+    place = {"countryCode": 6, "locationTableNumber": 17, "locationTableVersion": "1.11.37"}
+    told = {"location": place, "locationDetails": {"areaLocation": {"areas": areas}}}
+    event = event_of(announcement=told)
+    assert [area.name for area in event.areas_reported] == ["Lempäälä"]
+    assert event.body["location_codes"] == [
+        {"scheme": "alert-c", "table": "6-17-1.11.37", "code": "408"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "limit"), [(50.0, 50.0), ("40", 40.0), (-1, None), ("?", None)]
+)
+def test_a_speed_limit_of_a_phase_is_a_speed(quantity, limit):
+    restriction = {"type": "SPEED_LIMIT", "restriction": {"name": "N", "quantity": quantity}}
+    phase = {"id": "P1", "restrictions": [restriction, {"type": "DETOUR"}, 7]}
+    _, part = outcomes(feature(announcement={"roadWorkPhases": [phase]}))
+    assert part.body["speed_limit_kmh"] == limit
+
+
+def test_how_long_it_may_last_is_told_in_words():
+    times = {"estimatedDuration": {"minimum": "PT1H", "informal": "1 - 3 tuntia"}}
+    texts = event_of(announcement={"timeAndDuration": times}).body["texts"]
+    assert {"language": "fi", "text": "1 - 3 tuntia", "role": "duration"} in texts
+
+
+def test_a_poll_of_the_same_announcement_gives_the_same_id_and_another_content_does_not():
+    identity = Identity(b"k" * 32, connector, "fi")
+    one, again, changed = (
+        identity.event(event_of(announcement={"features": [text]}), payload_id=payload, index=0)
+        for text, payload in (("A", "p1"), ("A", "p2"), ("B", "p1"))
+    )
+    assert (one == again, one == changed) == (True, False)
