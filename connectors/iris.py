@@ -16,6 +16,7 @@ Traps handled:
 - The stamp stands for the end of the period.
 - Sensors, signs and incidents named as tests (`TEST…`) have the status TEST.
 - An edited incident gets a new name and `replaces` the first one's, which stays the subject.
+- Where an incident and the one it replaces stand side by side, the later one is taken.
 - `cleared` ends an incident for five minutes; then it vanishes. An empty list is all clear.
 - `dms_message` names a message without its text: what a sign shows is not told, `failed` is.
 
@@ -25,6 +26,7 @@ which operator saw an incident, and who set a sign.
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from connectors._formats.coordinates import read_position
@@ -80,6 +82,7 @@ _KINDS: Final = {
     "roadwork": "works",
 }
 _CONFIRMED: Final = {"true": "certain", "false": "probable"}
+_EARLIEST: Final = datetime(1, 1, 1, tzinfo=UTC)
 _LASTS_S: Final = 366 * 86_400
 
 _Row = tuple[str, str, str, str, str]
@@ -126,11 +129,21 @@ def _samples(
 def _rows(
     rows: list[Any], payload: Payload, options: Options, published: Stamp | None
 ) -> Iterator[Outcome]:
+    newest: dict[tuple[str, ...], Event] = {}
     for place, item in enumerate(rows):
         try:
-            yield _of_row(an_object(item, (place,)), place, payload, options, published)
+            event = _of_row(an_object(item, (place,)), place, payload, options, published)
         except PayloadError as error:
             yield Rejection(code=error.code, message=error.what, path=error.path)
+            continue
+        known = newest.get(event.subject)
+        if known is None or _began(event) >= _began(known):
+            newest[event.subject] = event
+    yield from newest.values()
+
+
+def _began(event: Event) -> datetime:
+    return event.observed_at or _EARLIEST
 
 
 def _of_row(

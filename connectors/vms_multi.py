@@ -11,7 +11,8 @@ Traps handled:
 - An empty text is a dark sign and so the end of a message; `is_on` false and a message after its
   expiry are dark too, the latter with lifecycle EXPIRED.
 - A status other than OK is the flag `sign_not_ok`: the text may not be what the sign shows.
-- Lists of every sign hold unreadable ones: each is refused alone.
+- Lists of every sign hold unreadable ones: each is refused alone. Of copies of one sign the newest
+  is taken, else the last.
 - Coordinates are lon, lat.
 
 Known: one published sign of DriveBC. Inferred: lists and `results`, as its interface pages them.
@@ -20,6 +21,7 @@ Not read: what the fixed panel says (`static_text`), copies of the text (`messag
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from connectors._formats.coordinates import read_position
@@ -44,6 +46,7 @@ __all__ = ["Options", "connector", "parse"]
 
 _OFFSET: Final = re.compile(r"[+-]\d{1,2}:?\d{2}\s*$")
 _UTC: Final = re.compile(r"(?:[Zz]|[+-]00:?00)\s*$")
+_EARLIEST: Final = datetime(1, 1, 1, tzinfo=UTC)
 _DAY_S: Final = 86_400
 _STANDS_S: Final = 366 * _DAY_S  # a text may have stood for a year
 
@@ -57,22 +60,32 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     signs = document if isinstance(document, list) else [document]
     if not signs:
         yield Nothing(why="a list without signs")
+    newest: dict[str, Event] = {}
     for place, item in enumerate(signs):
         here: Path = (*path, place) if signs is document else path
         try:
-            yield _sign(an_object(item, here), here, payload, options)
+            event = _sign(an_object(item, here), here, payload, options)
         except PayloadError as error:
             yield Rejection(code=error.code, message=error.what, path=error.path, fix=error.fix)
+            continue
+        known = newest.get(event.device_ref)
+        if known is None or _at(event) >= _at(known):
+            newest[event.device_ref] = event
+    yield from newest.values()
 
 
-def _sign(sign: dict[str, Any], path: Path, payload: Payload, options: Options) -> Outcome:
+def _at(event: Event) -> datetime:
+    return event.version_at or _EARLIEST
+
+
+def _sign(sign: dict[str, Any], path: Path, payload: Payload, options: Options) -> Event:
     ref = the_text(sign, "id")
     if not ref:
         what = "a sign without an id: its messages could not be told from another's"
-        return Rejection(code="missing-field", message=what, path=shown((*path, "id")))
+        raise PayloadError(what, code="missing-field", path=shown((*path, "id")))
     if "message_text" not in sign:
         what = "a sign without message_text: an empty text would be a dark sign, none is not"
-        return Rejection(code="missing-field", message=what, path=shown((*path, "message_text")))
+        raise PayloadError(what, code="missing-field", path=shown((*path, "message_text")))
     message = read_multi(a_text(sign["message_text"], (*path, "message_text")))
     stamp = _stamp(the_text(sign, "updated_datetime_utc"), payload, options)
     expiry = _stamp(the_text(sign, "message_expiry_datetime_utc"), payload, options)

@@ -147,6 +147,14 @@ def test_an_incident_that_was_edited_is_still_the_first_one():
     assert (edited.subject, edited.native_id, edited.native_version) == (("I2",), "I2", "I3")
 
 
+def test_of_an_incident_and_the_one_it_replaces_the_later_is_taken():
+    old = {"name": "I2", "event_date": "2026-11-20T11:00:00Z", "cleared": True}
+    new = {"name": "I3", "event_date": "2026-11-20T11:30:00Z", "replaces": "I2", "cleared": False}
+    for order in ([old, new], [new, old]):
+        (event,) = outcomes(json.dumps(order))
+        assert (event.native_version, event.lifecycle) == ("I3", "UNKNOWN")
+
+
 @pytest.mark.parametrize(("cleared", "expected"), [(True, "ENDED"), (False, "UNKNOWN")])
 def test_a_cleared_incident_has_ended(cleared, expected):
     assert incident(cleared=cleared).lifecycle == expected
@@ -168,7 +176,7 @@ def test_the_kind_of_an_incident_is_told_in_two_spellings(description, kind):
 
 def test_xml_and_json_of_an_incident_tell_the_same():
     xml = (OWN / "incident.xml").read_bytes()
-    first, ended, test, refused = outcomes(xml)
+    refused, first, ended, test = outcomes(xml)
     assert first.position.lat == 21.00734
     assert (first.body["impact"], first.body["lanes"]) == (".!?.", ["MAINLINE"])
     assert (first.body["probability"], first.published_at.minute) == ("certain", 59)

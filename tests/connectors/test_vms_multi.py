@@ -156,10 +156,18 @@ def test_a_swapped_position_is_dropped_with_a_flag_or_kept_as_reported():
     assert (event.position, event.quality_flags[-1]) == (None, "axes_swapped_suspect")
 
 
+def test_of_copies_of_one_sign_the_newest_is_taken():
+    old = {"id": "A", "message_text": "CŨ", "updated_datetime_utc": "2026-11-20T11:00:00Z"}
+    new = {"id": "A", "message_text": "MỚI", "updated_datetime_utc": "2026-11-20T11:30:00Z"}
+    for order in ([old, new], [new, old]):
+        (event,) = outcomes(order)
+        assert event.body["pages"][0]["lines"] == ["MỚI"]
+
+
 def test_a_bad_sign_costs_only_itself():
     found = outcomes([{"id": "A", "message_text": "A"}, 7, {"id": "B"}, {"message_text": "C"}])
-    assert [type(one) for one in found] == [Event, Rejection, Rejection, Rejection]
-    assert [one.path for one in found[1:]] == ["[1]", "[2]/message_text", "[3]/id"]
+    assert [type(one) for one in found] == [Rejection, Rejection, Rejection, Event]
+    assert [one.path for one in found[:3]] == ["[1]", "[2]/message_text", "[3]/id"]
 
 
 def test_an_empty_list_gives_nothing():
