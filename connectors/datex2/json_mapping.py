@@ -39,7 +39,12 @@ def _fill(element: Element, value: Any) -> None:
         for item in value:
             _fill(element, item)
     elif value is not None:
-        element.text = str(value).lower() if isinstance(value, bool) else clean(str(value))
+        element.text = str(value).lower() if isinstance(value, bool) else _text(str(value))
+
+
+def _text(value: str) -> str:
+    """The clean text with the blanks before it, which are layout on a sign."""
+    return " " * (len(value) - len(value.lstrip(" "))) + clean(value)
 
 
 def _add(element: Element, key: str, member: Any, *, alone: bool) -> None:

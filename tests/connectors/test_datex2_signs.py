@@ -1,5 +1,6 @@
 """Signs of DATEX II, and what its envelopes say of completeness."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -134,6 +135,36 @@ def test_a_unit_without_an_id_costs_only_its_signs():
 def test_who_set_a_message_is_not_read():
     inner = "<messageSetBy><values><value>NV Long</value></values></messageSetBy>"
     assert "Long" not in str(shown(inner, area(line("A"))))
+
+
+def test_json_of_version_3_has_the_same_signs_as_xml():
+    line_ = {"lineIndexG": 1, "textLine": {"textLine": "  ĐI CHẬM"}}
+    text = {
+        "vmsTextDisplay": {"textLine": [line_, {"lineIndexG": 0, "textLine": {"textLine": "A"}}]}
+    }
+    pages = [{"pageNumberG": 1, "displayAreaSettings": text}]
+    areas = [
+        {
+            "displayAreaIndexG": 0,
+            "displayAreaSettings": {"vmsMultiPageDisplay": {"displayAreaSettings": pages}},
+        }
+    ]
+    message = {"timeLastSet": "2026-11-20T11:00:00Z", "displayAreaSettings": areas}
+    status = {
+        "vmsControllerReference": {"idG": "C1", "versionG": "1"},
+        "statusUpdateTime": "2026-11-20T11:59:00Z",
+        "vmsStatus": [
+            {
+                "vmsIndexG": 0,
+                "vmsStatus": {"vmsMessage": [{"messageIndexG": 0, "vmsMessage": message}]},
+            }
+        ],
+    }
+    publication_ = {"publicationTime": "2026-11-20T12:00:00Z", "vmsControllerStatus": [status]}
+    body = json.dumps({"payload": {"vmsVmsPublication": publication_}})
+    both = page(1, line("  ĐI CHẬM", 1), line("A", 0))
+    assert outcomes(body) == [shown(area(both, "MultiPageDisplay"))]
+    assert lines(shown(area(both, "MultiPageDisplay"))) == [["A", "  ĐI CHẬM"]]
 
 
 def container(exchange, inner="", kind="SituationPublication"):
