@@ -18,6 +18,7 @@ def access_rules(config: Config) -> list[str]:
         _rule(config, "hub-ingest", ("Read", "Write"), topic="ingest_mark.v1"),
         _rule(config, "hub-normalise", ("Read",), topic="raw.", prefixed=True),
         _rule(config, "hub-normalise", ("Read",), topic="device.v1"),
+        _rule(config, "hub-normalise", ("Read", "Write"), topic="state.normalise.", prefixed=True),
         _rule(config, "hub-process", ("Read", "Write"), topic="state.process.", prefixed=True),
         _rule(config, "hub-process", ("Read",), topic="device.v1"),
         _rule(config, "hub-process", ("Read",), topic="location.v1"),

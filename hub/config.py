@@ -84,7 +84,11 @@ class SourceConfig(_Model):
     )
     zone: str = "Asia/Ho_Chi_Minh"
     area_scheme: str = ""
-    snapshot: bool = False
+    snapshot: bool = Field(
+        default=False,
+        description="Each answer holds all there is: a situation or alert that is missing from a "
+        "whole one has vanished",
+    )
     limits: Limits = Limits()
     options: Mapping[str, Any] = Field(
         default_factory=dict, description="Settings of its connector"

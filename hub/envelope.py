@@ -19,6 +19,7 @@ from hub.likeness import HEADER as LIKE
 from hub.likeness import Likeness, likeness
 
 __all__ = [
+    "LIFE",
     "Canonical",
     "Envelope",
     "InnerRejection",
@@ -28,6 +29,9 @@ __all__ = [
     "raw_topic",
     "received_of",
 ]
+
+LIFE = "life"
+"""Header of a canonical record in a later life: the source's own id of it, and the life's."""
 
 _DEPTH_MAX = 3  # payloads inside payloads
 _INNER_MAX = 64  # envelopes kept for connectors that payloads are handed on to
@@ -68,12 +72,18 @@ class Canonical:
     value: bytes
     cut: Cut
     like: Likeness | None = None
+    life: bytes = b""
+    """Why it has another id than the source's words give it: see `hub/snapshots.py`."""
 
     @property
     def headers(self) -> list[tuple[str, str | bytes | None]]:
         """The record's Kafka headers: what process needs of it without decoding."""
         headers: list[tuple[str, str | bytes | None]] = [("cut", self.cut.pack())]
-        return headers if self.like is None else [*headers, (LIKE, self.like.pack())]
+        if self.like is not None:
+            headers.append((LIKE, self.like.pack()))
+        if self.life:
+            headers.append((LIFE, self.life))
+        return headers
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ payload gives events, dead letters for what was refused in it, or nothing; it ne
 The device register is followed for what is of defence: of that nothing is written but a count.
 """
 
+import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from functools import partial
 from typing import Any
 
 import schemas
-from hub.codec import MINUTE_US, RecordCodec, micros
+from hub.codec import MINUTE_US, EventCodec, RecordCodec, from_micros, micros
 from hub.config import Config
 from hub.connector import Rejection
 from hub.dead_letter import TOPIC as DEAD_LETTERS
@@ -27,11 +28,14 @@ from hub.evidence import EvidenceStore
 from hub.kafka.admin import Cluster
 from hub.kafka.reading import Follower
 from hub.metrics import StageMetrics
-from hub.parsing import Parser, RawRecord, described, event_codecs
+from hub.parsing import Parsed, Parser, RawRecord, described, event_codecs
 from hub.raw_topics import connector_topics
 from hub.registers import applied
 from hub.reloading import Reload
+from hub.replayed import INDEXES
 from hub.schema_ids import SchemaIds
+from hub.snapshot_log import SnapshotLog
+from hub.snapshots import Gone, Page, Reading, Snapshots, vanished
 
 __all__ = ["Normalise", "refused_by"]
 
@@ -68,9 +72,11 @@ class Normalise:
         self._key = config.site_key()
         self._reload = reload
         defence = Defence()
+        self._ids = ids
+        self._codecs: Mapping[str, EventCodec] = event_codecs(ids)
         self._parser = Parser(
             config,
-            codecs=event_codecs(ids),
+            codecs=self._codecs,
             evidence=store,
             keep_pictures=True,
             defence=defence,
@@ -80,6 +86,8 @@ class Normalise:
             stage=self.stage, lane=lane, slot=slot, schema_id=ids.current("ledger.v1")
         )
         self._metrics = {name: StageMetrics(self.stage, lane, name) for name in connectors}
+        self._snapshot_log = SnapshotLog(config.kafka, ids)
+        self._snapshots: dict[Partition, Snapshots] = {}
         self._counts: dict[Partition, dict[tuple[str, str, int, str], int]] = {}
         self._dead: dict[tuple[str, str, str], int] = {}
         decode = partial(ids.decode, _DEVICES)
@@ -124,11 +132,15 @@ class Normalise:
         self._follower.close()
 
     def restore(self, partitions: Iterable[Restored]) -> None:
-        """There is no state to restore: the offsets say all."""
+        """Take over what snapshots held; of all other sources the offsets say all."""
+        fresh = {each.partition: Snapshots(self._key) for each in partitions}
+        self._snapshot_log.restore(fresh)
+        self._snapshots |= fresh
 
     def forget(self, partition: Partition) -> None:
         """Another worker counts this partition now."""
         self._counts.pop(partition, None)
+        self._snapshots.pop(partition, None)
 
     def handle(self, partition: Partition, messages: Sequence[Any], produce: Produce) -> None:
         """Parse payloads of one raw partition, in their order."""
@@ -147,7 +159,9 @@ class Normalise:
         self._count(partition, refused, "", "dead")
 
     def seal(self, spans: Mapping[Partition, Span], produce: Produce) -> None:
-        """Write the books."""
+        """Write what snapshots held, and the books."""
+        for partition, state in self._snapshots.items():
+            self._snapshot_log.write(partition, state, produce)
         self._books.write(spans, {name: self._rows(name) for name in spans}, produce)
 
     def committed(self) -> None:
@@ -166,22 +180,35 @@ class Normalise:
             if name not in self._metrics:  # a connector that payloads are handed on to
                 self._metrics[name] = StageMetrics(self.stage, self.lane, name)
             self._metrics[name].dead_letters(count, code, source_id=source)
-        self.rolled_back()
+        for state in self._snapshots.values():
+            state.commit()
+        self._begin()
 
     def rolled_back(self) -> None:
         """Nothing of the transaction counts."""
+        for state in self._snapshots.values():
+            state.rollback()
+        self._begin()
+
+    def _begin(self) -> None:
         self._counts.clear()
         self._dead.clear()
 
     def _one(self, partition: Partition, raw: RawRecord, produce: Produce) -> None:
         parsed = self._parser.parse(raw)
-        outcomes = set()
+        reading = self._reading(partition, parsed, raw)
+        outcomes, places = set(), 0
         for index, result in parsed.outcomes:
             outcomes.add(type(result))
+            places += 1
             if isinstance(result, Canonical):
+                if reading is not None:
+                    result = reading.see(result)  # noqa: PLW2901 - the same event
                 produce(result.topic, result.value, result.key, result.headers)
                 self._count(partition, parsed.record, result.noun, "found")
             elif isinstance(result, Rejection):
+                if reading is not None:
+                    reading.refused()
                 self._letter(parsed.refused(index), result, produce)
                 self._count(partition, parsed.record, "", "dead")
                 by = refused_by(parsed.record, result).component
@@ -189,7 +216,41 @@ class Normalise:
                 self._dead[letter] = self._dead.get(letter, 0) + 1
             elif isinstance(result, Withheld):
                 self._count(partition, parsed.record, "", "withheld")
+        for place, gone in enumerate(reading.end() if reading else (), start=places):
+            outcomes.add(Canonical)
+            self._vanished(gone, parsed, raw, place, produce)
+            self._count(partition, parsed.record, gone.noun, "found")
         self._count(partition, parsed.record, "", _word(outcomes))
+
+    def _reading(self, partition: Partition, parsed: Parsed, raw: RawRecord) -> Reading | None:
+        """Of a page of a full snapshot; not of one that a replay sent again in part."""
+        headers = dict(raw.headers)
+        page = Page.of(headers)
+        if page is None or INDEXES in headers:
+            return None
+        state = self._snapshots.get(partition)
+        if state is None:
+            state = self._snapshots[partition] = Snapshots(self._key)
+        return state.reading(parsed.record.source_id, page)
+
+    def _vanished(
+        self, gone: Gone, parsed: Parsed, raw: RawRecord, place: int, produce: Produce
+    ) -> None:
+        """Write the event of what the payload, a snapshot's last page, shows to be gone."""
+        topic, record = schemas.nouns()[gone.noun].topic, parsed.record
+        last = self._ids.decode(topic, gone.event)
+        origin = last["header"]["origin"] | {
+            "topic": raw.topic,
+            "partition": raw.partition,
+            "offset": raw.offset,
+            "index": place,
+            "sha256": record.sha256 or hashlib.sha256(parsed.body).digest(),
+        }
+        at = record.received_at or from_micros(0)
+        header = vanished(gone, last["header"], at=at, origin=origin)
+        value, cut = self._codecs[gone.noun].encode(header, {}, last["body"])
+        event = Canonical(gone.noun, topic, gone.key, value, cut)
+        produce(topic, event.value, event.key, event.headers)
 
     def _letter(self, refused: Refused, why: Rejection, produce: Produce) -> None:
         letter = dead_letter(

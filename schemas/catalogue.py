@@ -29,6 +29,9 @@ example is in the project's README.
   These come as updates (`lifecycle` UPDATED or ENDED) under the first one's `subject_id`, and
   `reports` says how many reports they stand for.
 - `subject_id` is what the event speaks of, the same for all its updates, its end and its cancel.
+- Four `lifecycle`s end a subject, and mean four things: ENDED, it is over; CANCELLED, it was wrong;
+  EXPIRED, its time has passed; VANISHED, a source that sends all there is left it out. The last is
+  the hub's word, with all that was last said of it; if the source names it again, it comes again.
 - `restricted` holds personal data. `view.withheld` lists what the source gave and your view keeps
   back, with the right that would open it; null and not listed means the source gave none.
 - What you get follows from rights, listed below with purpose and legal basis, and from nothing

@@ -78,6 +78,7 @@ __all__ = [
     "SituationBody",
     "StateIds",
     "StateKeyed",
+    "StateSnapshot",
     "Status",
     "SubjectId",
     "SuggestedDevice",
@@ -1340,3 +1341,38 @@ class StateKeyed(TypedDict):
     """Subject id; empty for the partition's mark."""
     value: NotRequired[bytes]
     """The state, as the step that owns it packs it."""
+
+
+class StateSnapshot(TypedDict):
+    """What normalise keeps of a source's full snapshots: one of its subjects, or (empty subject) how far its current snapshot was read."""
+
+    topic: str
+    """Raw topic."""
+    partition: int
+    """Raw partition."""
+    source_id: str
+    """The source."""
+    subject: NotRequired[bytes]
+    """Subject id; empty for the source's own record."""
+    noun: NotRequired[str]
+    """Noun of the subject's events."""
+    key: NotRequired[bytes]
+    """Key of the subject's canonical records."""
+    event: NotRequired[bytes]
+    """The subject's last event as on its canonical topic, without what is restricted."""
+    life: NotRequired[bytes]
+    """Id of the event that said VANISHED before the subject came back; empty in its first life."""
+    over: NotRequired[bool]
+    """Whether the source has ended it itself: then it can go without a word."""
+    gone_at: NotRequired[datetime | None]
+    """When the snapshot was received in which it was missing; null while it is there (UTC)."""
+    snapshot: NotRequired[str]
+    """Of the source: the snapshot that is being read."""
+    pages: NotRequired[int]
+    """Of the source: pages of it that were read, in their order."""
+    whole: NotRequired[bool]
+    """Of the source: whether nothing of those pages was refused or left out."""
+    seen: NotRequired[bytes]
+    """Of the source: the subjects on those pages, 16 bytes each."""
+    judged_at: NotRequired[datetime | None]
+    """Of the source: when the last snapshot was received that told what is missing (UTC)."""

@@ -13,7 +13,7 @@ from enum import IntEnum
 __all__ = ["LastStates", "Report", "Verdict", "Word"]
 
 # Symbols of the enum `Lifecycle` by their place in the schema.
-UNKNOWN, NEW, UPDATED, ENDED, CANCELLED = 0, 1, 2, 3, 4
+UNKNOWN, NEW, UPDATED, ENDED, CANCELLED, VANISHED = 0, 1, 2, 3, 4, 6
 _STATE = struct.Struct(">16sqqB16s")
 _MESSAGE = struct.Struct(">16s16s")
 _MESSAGE_MARK = b"m"
@@ -39,7 +39,7 @@ class Report:
     `effective_us` orders versions: the source's time, or the time of receipt when that can't be
     trusted. `version` is the native version where it is a number, else -1. `digest` covers the
     content, without times, ids and quality. A `chained` report is a message of its own that
-    names its predecessors in `references`.
+    names its predecessors in `references`. `received_us` is when the hub received it.
     """
 
     event_id: bytes
@@ -50,6 +50,7 @@ class Report:
     digest: bytes
     chained: bool = False
     references: tuple[bytes, ...] = ()
+    received_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,12 @@ class LastStates:
             return self._deliver(report, root, report.lifecycle or NEW)
         if report.event_id == last.event_id:
             return Verdict(Word.REPEAT, root, report.lifecycle)
+        if (
+            report.lifecycle != VANISHED == last.lifecycle
+            and report.received_us > last.effective_us
+        ):
+            # It is there again, in the very version that was there before it vanished.
+            return self._deliver(report, root, report.lifecycle or UPDATED)
         if (report.effective_us, report.version) < (last.effective_us, last.version):
             if report.chained and last.lifecycle == CANCELLED:
                 # Withdrawn before it came: say so, and leave the chain's state as it is.

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from hub.codec import EVENT_ID, LIFECYCLE, SUBJECT_ID, TIME_QUALITY, Cut, HeadReader
+from hub.codec import EVENT_ID, LIFECYCLE, SUBJECT_ID, TIME_QUALITY, Cut, HeadReader, micros
 from streams.last_state import Report
 from streams.plan import place_time
 
@@ -27,6 +27,7 @@ def report_of(
         digest=_digest(value, header, cut),
         chained=chained,
         references=tuple(each["subject_id"] for each in references),
+        received_us=micros(header["received_at"]),
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from hub.codec import LIFECYCLE
 from hub.config import Config
 from hub.connector import Rejection
 from hub.discovery import connector
@@ -16,11 +17,13 @@ from hub.parsing import Parser, RawRecord, event_codecs
 from hub.registry import Registry
 from hub.replayed import as_sent
 from hub.schema_ids import SchemaIds
+from hub.snapshots import in_life
 from hub.tables import defence_of
 
 __all__ = ["Payloads", "text_of"]
 
 _NO_BYTES = {"evidence-missing", "evidence-corrupt", "evidence-erased"}
+_VANISHED = 6 << 1  # the lifecycle as encoded
 _VERSION = "header.origin.connector_version"
 
 
@@ -89,12 +92,22 @@ class Payloads:
         return self._parsed[spot]
 
     def again(
-        self, spot: Spot, index: int, key: bytes | None, value: bytes, *, sent_again: bool = False
+        self,
+        spot: Spot,
+        index: int,
+        key: bytes | None,
+        value: bytes,
+        *,
+        sent_again: bool = False,
+        life: bytes = b"",
     ) -> Check:
         """Whether the current parser gives the same event at that place.
 
-        `sent_again`: a replay put the record there, marked as backlog or as a correction.
+        `sent_again`: a replay put the record there, marked as backlog or as a correction. `life`:
+        its header, where its subject had vanished and came back.
         """
+        if value[LIFECYCLE] == _VANISHED:
+            return Check("not run", "the payload says it by leaving the subject out")
         why = self.unable(spot)
         if why:
             return Check("not run", why)
@@ -103,6 +116,9 @@ class Payloads:
         if isinstance(result, Canonical):
             if sent_again:
                 result = replace(result, value=as_sent(result.value, value))
+            if life:
+                told = in_life(self._config.site_key(), result.value, life[16:])
+                result = replace(result, value=told)
             return self._compared(key, value, result)
         if isinstance(result, Rejection):
             return Check("DIFFERS", f"the parser refuses it now: {result.code}, {result.message}")

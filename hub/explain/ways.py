@@ -7,6 +7,7 @@ from typing import Any
 import schemas
 from hub.codec import EVENT_ID, SUBJECT_ID, micros, restricted_fields
 from hub.config import Config
+from hub.envelope import LIFE
 from hub.explain.arrivals import Arrival, arrivals_of, milliseconds
 from hub.explain.judge import Judge, Judged
 from hub.explain.logs import SKEW_MS, Logs, origin_of
@@ -124,12 +125,14 @@ class Ways:
             way.parse.slot, way.parse.written_at = row["slot"], row["written_at"]
         if arrival is None:
             return
+        headers = dict(arrival.message.headers() or ())
         check = self._payloads.again(
             spot,
             origin["index"],
             arrival.message.key(),
             arrival.value,
-            sent_again=OF in dict(arrival.message.headers() or ()),
+            sent_again=OF in headers,
+            life=headers.get(LIFE) or b"",
         )
         way.parse.check = check
         if check.result == "DIFFERS":

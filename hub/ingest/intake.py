@@ -52,6 +52,13 @@ class Source:
                 fix=f"use {' or '.join(possible)}, or leave it out" if possible else "leave it out",
             )
 
+        if config.shard and config.snapshot:
+            raise ConfigError(
+                "the pages of a snapshot would come to different partitions, out of their order",
+                where=f"source.{source_id}.shard",
+                fix="leave out shard or snapshot",
+            )
+
     @property
     def shard_header(self) -> str:
         """Name of the request header that is its shard, in lower case."""
@@ -62,7 +69,7 @@ class Source:
         """What spreads this source over partitions; None when nothing does."""
         if self.config.shard:
             found = meta.get(self.config.shard.replace("header:", "header.").lower(), "")
-        elif self.connector.shard is not None:
+        elif self.connector.shard is not None and not self.config.snapshot:
             found = self._own_shard(self.connector, body)
         else:
             return None

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from hub.codec import EVENT_ID, SUBJECT_ID, VARIABLE, micros, read_long
-from hub.envelope import Canonical
+from hub.codec import EVENT_ID, LIFECYCLE, SUBJECT_ID, VARIABLE, micros, read_long
+from hub.envelope import LIFE, Canonical
 from hub.errors import ConfigError, RecordError
 from hub.identity import record_key
 from hub.kafka.history import History, Stretch
@@ -21,6 +21,8 @@ __all__ = ["Comparison", "Old", "compare"]
 _EVENTS_MAX = 3_000_000
 # How far the clocks of brokers and of ingest may be apart.
 _SKEW_MS = 60_000
+# The lifecycle as encoded: no payload holds these events, they tell what a snapshot lacks.
+_VANISHED = 6 << 1
 
 
 class Old(NamedTuple):
@@ -113,13 +115,19 @@ def compare(
         value: bytes = message.value() or b""
         if (message.key() or b"").split(b"/")[0] != source or len(value) <= VARIABLE:
             continue
-        noun, id_ = nouns[message.topic()], value[EVENT_ID]
+        noun, id_ = nouns[message.topic()], _told_id(message, value)
         if comparison.knows(id_):
             comparison.hold(noun, id_)
-        elif _received_us(value) < latest_us:
+        elif value[LIFECYCLE] != _VANISHED and _received_us(value) < latest_us:
             place = _origin(decoder, value, ranges)
             if place is not None:
                 comparison.missing[place] = Old(noun, id_, value[SUBJECT_ID])
+
+
+def _told_id(message: Any, value: bytes) -> bytes:
+    """The id that the source's words give: an event of a later life has another."""
+    life = next((data for name, data in message.headers() or () if name == LIFE), None)
+    return life[:16] if life else value[EVENT_ID]
 
 
 def _received_us(value: bytes) -> int:

@@ -7,10 +7,10 @@ for, so that every restricted field of every noun can be filled.
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, get_args
 
 import pytest
@@ -54,11 +54,15 @@ def _parse(payload: Payload, options: Options) -> Iterator[Outcome]:
             noun=part["noun"],
             kind="test.kind",
             device_ref=part.get("device_ref", "cam-1"),
-            subject=("subject", part["noun"]) if part["noun"] not in _OCCURRENCES else (),
+            subject=part.get("subject", ("subject", part["noun"]))
+            if part["noun"] not in _OCCURRENCES
+            else (),
             native_id=part.get("id"),
+            native_version=part.get("version"),
+            lifecycle=part.get("lifecycle", "UNKNOWN"),
             observed_at=AT,
             time_quality="DEVICE",
-            body={},
+            body=part.get("body", {}),
             restricted=restricted,
             pictures=tuple(
                 Picture(role="vehicle", content_type="image/jpeg", data=data.encode())
@@ -101,10 +105,20 @@ class WholeWay:
                 each._steps.open(topic, 0)
         self._handled: dict[str, int] = defaultdict(int)
 
-    def send(self, *parts: dict[str, Any], body: bytes | None = None) -> None:
-        """One payload, through both stages, each in a transaction of its own."""
+    def send(
+        self,
+        *parts: dict[str, Any],
+        body: bytes | None = None,
+        received_at: datetime = AT,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """One payload, through both stages, each in a transaction of its own.
+
+        `more` are further headers of its raw record.
+        """
         body = json.dumps(parts).encode() if body is None else body
-        headers = {"source_id": SOURCE, "payload_id": "p", "received_at": AT.isoformat()}
+        headers = {"source_id": SOURCE, "payload_id": "p", "received_at": received_at.isoformat()}
+        headers |= more
         pairs = [(name, text.encode()) for name, text in headers.items()]
         self.written[RAW].append((SOURCE.encode(), body, pairs))
         self._run(self.normalise, RAW)
