@@ -8,8 +8,6 @@ epoch, and whatever still travels is refused.
 
 import json
 import logging
-import os
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -19,6 +17,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from hub.config import KafkaConfig
 from hub.errors import FencedError, HubError, RecordError, UnavailableError
 from hub.kafka.clients import producer_settings, translate, unwrap
+from hub.kafka.watchdog import Watchdog
 
 __all__ = ["Headers", "TransactionAbortedError", "TransactionalProducer"]
 
@@ -27,7 +26,9 @@ _client_log = logging.getLogger("hub.kafka")
 
 Headers = list[tuple[str, str | bytes | None]]
 _CALL_TIMEOUT_S = 5.0
-# How long a call may outlast its own limit.
+_TAKE_OVER_S = 30.0
+# How long a call may outlast its own limit. Adding offsets forgets its own when the group's
+# coordinator goes away in the middle (librdkafka issues 5456 and 5511), beginning has none.
 _OVERDUE_S = 5.0
 # A call that keeps failing this long is given up, with its producer: a client can stay stuck on
 # a coordinator that went away (seen after a broker's restart), a new one is not.
@@ -96,6 +97,7 @@ class TransactionalProducer:
         )
         self._id = transactional_id
         self._producer: Producer | None = None
+        self._watchdog = Watchdog(transactional_id)
         self._open = False
         self._gathered: dict[str, list[dict[str, Any]]] = {}
         self._disturbances = 0
@@ -111,7 +113,11 @@ class TransactionalProducer:
         """Take over the id: fences its former holder and ends what that left open."""
         self._disturbances = 0
         self._producer = Producer(self._settings)
-        self._call(lambda client: client.init_transactions(30.0), "taking over the slot")
+        self._call(
+            lambda client: client.init_transactions(_TAKE_OVER_S),
+            "taking over the slot",
+            limit_s=_TAKE_OVER_S,
+        )
 
     def begin(self) -> None:
         """Start a transaction, unless one is open."""
@@ -207,7 +213,9 @@ class TransactionalProducer:
             raise TransactionAbortedError("a connection broke", where=self._id)
         if offsets:
             self._call(
-                lambda client: self._send_offsets(client, list(offsets), group_metadata),
+                lambda client: client.send_offsets_to_transaction(
+                    list(offsets), group_metadata, _CALL_TIMEOUT_S
+                ),
                 "adding offsets",
             )
         self._call(lambda client: client.commit_transaction(_CALL_TIMEOUT_S), "committing")
@@ -233,28 +241,12 @@ class TransactionalProducer:
                 _log.info("left an open transaction to the next start: %s", error)
             _let_go(self._producer, 1.0)
             self._producer = None
+        self._watchdog.close()
 
     def _client(self) -> Producer:
         if self._producer is None:
             raise FencedError("the producer is closed", where=self._id)
         return self._producer
-
-    def _send_offsets(
-        self, client: Producer, offsets: list[TopicPartition], group_metadata: object
-    ) -> None:
-        """Add offsets; ends the process when the library never comes back from it.
-
-        It forgets its time limit when the group's coordinator goes away in the middle
-        (librdkafka issues 5456 and 5511), and nothing else can interrupt it. What is open then is
-        ended by the next start, as after any crash.
-        """
-        watchdog = threading.Timer(_CALL_TIMEOUT_S + _OVERDUE_S, _give_up, (self._id,))
-        watchdog.daemon = True
-        watchdog.start()
-        try:
-            client.send_offsets_to_transaction(offsets, group_metadata, _CALL_TIMEOUT_S)
-        finally:
-            watchdog.cancel()
 
     def _reopen(self, why: str) -> None:
         _log.warning("%s: %s; taking a new epoch", self._id, why)
@@ -263,12 +255,18 @@ class TransactionalProducer:
         self.open()
         self.reopened += 1
 
-    def _call(self, call: Callable[[Producer], Any], doing: str) -> None:
-        """Run a transactional call; a retriable failure repeats the same call."""
+    def _call(
+        self, call: Callable[[Producer], Any], doing: str, *, limit_s: float = _CALL_TIMEOUT_S
+    ) -> None:
+        """Run a transactional call; a retriable failure repeats the same call.
+
+        Ends the process when the library never comes back from it.
+        """
         deadline = time.monotonic() + _GIVE_UP_S
         while True:
             try:
-                call(self._client())
+                with self._watchdog.watch(doing, limit_s + _OVERDUE_S):
+                    call(self._client())
             except KafkaException as exception:
                 error = unwrap(exception)
                 if error.retriable() and time.monotonic() < deadline:
@@ -335,12 +333,6 @@ class _Listening:
 def _tail(messages: list[dict[str, Any]], first: dict[str, Any]) -> int:
     """How many records stand from this one to the end."""
     return len(messages) - next(at for at, each in enumerate(messages) if each is first)
-
-
-def _give_up(id_: str) -> None:
-    _log.critical("%s: adding offsets hangs; this process ends, start it again", id_)
-    logging.shutdown()
-    os._exit(3)
 
 
 def _let_go(client: Producer, timeout_s: float) -> None:

@@ -44,6 +44,7 @@ from hub import routes, simulator, topics
 from hub.codec import RecordCodec
 from hub.config import Config, load
 from hub.envelope import raw_topic
+from hub.kafka.watchdog import EXIT_CODE
 from hub.ledger import balance
 from hub.registry import Registry
 from hub.schema_ids import SchemaIds
@@ -203,6 +204,11 @@ class Rig:
         """Wait, and show the workers' logs when it takes for ever."""
         deadline = time.monotonic() + seconds
         while not condition():
+            for worker in self.workers:
+                # It ended itself, as its client hung: what a supervisor does then.
+                if worker.process is not None and worker.process.poll() == EXIT_CODE:
+                    print(f"{worker.name} hung:\n{worker.tail()}")
+                    worker.start()
             if time.monotonic() > deadline:
                 logs = "\n".join(f"--- {each.name}\n{each.tail(25)}" for each in self.workers)
                 raise AssertionError(f"not after {seconds:.0f} s: {what}\n{logs}")

@@ -1,6 +1,7 @@
 """The clients of the engine, on the cluster in memory: as much of confluent-kafka as it calls."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from cluster import NO_MEMBER, Cluster, Entry, Place, abortable
@@ -315,3 +316,13 @@ def read_all(
         place = Place(topic, number)
         for offset, entry in cluster.logs[place].read((start or {}).get(number, 0)):
             yield Message(place, offset, entry)
+
+
+class Patience:
+    """Watches no call."""
+
+    def watch(self, _doing: str, _limit_s: float) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -267,6 +267,8 @@ class Site:
         put(hub.engine.state, "reader", lambda _kafka: Follower(cluster, "", print))
         put(hub.engine.state, "offsets_at", lambda _client, _topic, numbers, _ms: {numbers[0]: 0})
         put(hub.process, "Follower", lambda _kafka, *more: Follower(cluster, *more))
+        # A worker that is made to wait inside a call does not hang.
+        put(hub.kafka.transaction, "Watchdog", lambda _name: clients.Patience())
         for module in (hub.engine.loop, hub.engine.state):
             put(module, "passing", passing)
         for name in ("engine.loop", "engine.lag", "engine.state", "kafka.transaction", "process"):
