@@ -22,6 +22,7 @@ from hub.transports import KINDS, HttpPush, Transport
 __all__ = [
     "TEST_ID_KEY",
     "Auth",
+    "BreakerConfig",
     "Config",
     "IngestConfig",
     "KafkaConfig",
@@ -63,6 +64,17 @@ class Limits(_Model):
     burst: int = Field(default=2_000, ge=1, description="Payloads at once")
 
 
+class BreakerConfig(_Model):
+    """When a source is paused, as too much of what it sends is refused."""
+
+    share: float = Field(
+        default=0.5, gt=0, le=1, description="More than this share refused pauses it; 1: nothing"
+    )
+    payloads: int = Field(
+        default=100, ge=1, le=10_000, description="Of so many payloads, the last ones"
+    )
+
+
 class SourceConfig(_Model):
     """One feed of one owner; not one camera."""
 
@@ -90,6 +102,7 @@ class SourceConfig(_Model):
         "whole one has vanished",
     )
     limits: Limits = Limits()
+    breaker: BreakerConfig = BreakerConfig()
     options: Mapping[str, Any] = Field(
         default_factory=dict, description="Settings of its connector"
     )

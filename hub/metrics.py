@@ -104,6 +104,12 @@ _SOURCE_SINCE = Gauge(
     ("source_id",),
     registry=_REGISTRY,
 )
+_SOURCE_PAUSED = Gauge(
+    "hub_source_paused",
+    "Whether a source's payloads are set aside unread (1), as too many were refused, or not (0)",
+    ("source_id",),
+    registry=_REGISTRY,
+)
 _INGEST_LOG_BYTES = Gauge(
     "hub_ingest_log_bytes", "Bytes in the local log of ingest", ("lane",), registry=_REGISTRY
 )
@@ -171,6 +177,15 @@ class StageMetrics:
         for metric in (_SOURCE_UP, _SOURCE_SINCE):
             with suppress(KeyError):  # it never was
                 metric.remove(source_id)
+        _child.cache_clear()
+
+    def source_paused(self, source_id: str, *, paused: bool) -> None:
+        """Whether payloads of a source are set aside."""
+        _child(_SOURCE_PAUSED, source_id).set(float(paused))
+
+    def no_source_paused(self) -> None:
+        """This process begins: what it said of sources before is void."""
+        _SOURCE_PAUSED.clear()
         _child.cache_clear()
 
     def ingest_log_bytes(self, used: int) -> None:

@@ -29,6 +29,7 @@ from hub.kafka.admin import Cluster
 from hub.kafka.reading import Follower
 from hub.metrics import StageMetrics
 from hub.parsing import Parsed, Parser, RawRecord, described, event_codecs
+from hub.pauses import Pauses
 from hub.raw_topics import connector_topics
 from hub.registers import applied
 from hub.reloading import Reload
@@ -88,6 +89,7 @@ class Normalise:
         self._metrics = {name: StageMetrics(self.stage, lane, name) for name in connectors}
         self._snapshot_log = SnapshotLog(config.kafka, ids)
         self._snapshots: dict[Partition, Snapshots] = {}
+        self._pauses = Pauses(config, StageMetrics(self.stage, lane))
         self._counts: dict[Partition, dict[tuple[str, str, int, str], int]] = {}
         self._dead: dict[tuple[str, str, str], int] = {}
         decode = partial(ids.decode, _DEVICES)
@@ -125,6 +127,7 @@ class Normalise:
                 fix="run `hub topics apply`, then `hub reload`",
             )
         self._parser.take(config)
+        self._pauses.take(config)
         self._unread = fresh
 
     def close(self) -> None:
@@ -141,6 +144,7 @@ class Normalise:
         """Another worker counts this partition now."""
         self._counts.pop(partition, None)
         self._snapshots.pop(partition, None)
+        self._pauses.forget(partition)
 
     def handle(self, partition: Partition, messages: Sequence[Any], produce: Produce) -> None:
         """Parse payloads of one raw partition, in their order."""
@@ -182,12 +186,14 @@ class Normalise:
             self._metrics[name].dead_letters(count, code, source_id=source)
         for state in self._snapshots.values():
             state.commit()
+        self._pauses.committed()
         self._begin()
 
     def rolled_back(self) -> None:
         """Nothing of the transaction counts."""
         for state in self._snapshots.values():
             state.rollback()
+        self._pauses.rolled_back()
         self._begin()
 
     def _begin(self) -> None:
@@ -195,10 +201,13 @@ class Normalise:
         self._dead.clear()
 
     def _one(self, partition: Partition, raw: RawRecord, produce: Produce) -> None:
+        if self._pauses.sets_aside(raw):
+            self._set_aside(partition, raw, produce)
+            return
         parsed = self._parser.parse(raw)
         reading = self._reading(partition, parsed, raw)
         outcomes, places = set(), 0
-        for index, result in parsed.outcomes:
+        for index, result in self._pauses.watched(parsed):
             outcomes.add(type(result))
             places += 1
             if isinstance(result, Canonical):
@@ -251,6 +260,16 @@ class Normalise:
         value, cut = self._codecs[gone.noun].encode(header, {}, last["body"])
         event = Canonical(gone.noun, topic, gone.key, value, cut)
         produce(topic, event.value, event.key, event.headers)
+
+    def _set_aside(self, partition: Partition, raw: RawRecord, produce: Produce) -> None:
+        """Keep a payload whose source is paused: a dead letter says where it stands."""
+        aside = replace(described(raw, self._parser.connector_of(raw.topic)), bare=True)
+        why = self._pauses.why(aside.source_id)
+        self._letter(aside, why, produce)
+        self._count(partition, aside, "", "refused")
+        self._count(partition, aside, "", "dead")
+        letter = (aside.component, why.code, aside.source_id)
+        self._dead[letter] = self._dead.get(letter, 0) + 1
 
     def _letter(self, refused: Refused, why: Rejection, produce: Produce) -> None:
         letter = dead_letter(

@@ -4,7 +4,8 @@ The *in* side is counted by reading the input topics themselves, never from the 
 rows, so a loss in the loop shows. Per stage, source, noun and minute of receipt:
 
 - normalise: payloads = with events + only refused + nothing (what is of defence is withheld at
-  parse; a payload that holds nothing else is one with nothing)
+  parse; a payload that holds nothing else is one with nothing; one that was set aside, as its
+  source is paused, is refused)
 - normalise to process: events found (and replayed) = events on the canonical topics
 - process: events = delivered + merged + duplicate + superseded + dropped + dead
 - process to subscribers: records produced = records on the subscribers' topics

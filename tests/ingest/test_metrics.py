@@ -21,6 +21,7 @@ NAMES = {
     "hub_source_last_payload_timestamp_seconds",
     "hub_source_up",
     "hub_source_state_since_timestamp_seconds",
+    "hub_source_paused",
     "hub_ingest_log_bytes",
 }
 
@@ -37,6 +38,7 @@ def everything(stage: str) -> StageMetrics:
     counted.lag(5, 1.5, topic="t")
     counted.source_heard("s", 1.0)
     counted.source_state("s", up=True, since=1.0)
+    counted.source_paused("s", paused=True)
     counted.ingest_log_bytes(10)
     return counted
 
