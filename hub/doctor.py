@@ -4,24 +4,30 @@ import importlib.util
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import Literal
 
 import httpx
 
 from hub import topics
+from hub.breaker import SET_ASIDE
 from hub.config import Config
+from hub.dead_letter import TOPIC as DEAD_LETTERS
 from hub.discovery import connector, options_of
 from hub.errors import HubError
 from hub.kafka.admin import Cluster
 from hub.registry import Registry
+from hub.tables import rows
 
 __all__ = ["Finding", "examine"]
 
 _SPACE_MIN = 2 * 2**30
 _LAG_NOTED = 10_000
+_LATELY = timedelta(minutes=5)
 # The coordinator ends an open transaction after 10 s, and looks for such ones every 10 s.
 _TRANSACTION_OVERDUE_S = 25.0
 
@@ -48,6 +54,7 @@ def examine(config: Config) -> Iterator[Finding]:
         ("topics and schemas", _topics),
         ("ingest", _ingest),
         ("lag", _lag),
+        ("paused sources", _paused),
         ("open transactions", _open_transactions),
     ]
     for name, check in checks:
@@ -167,6 +174,26 @@ def _lag(config: Config) -> Iterator[Finding]:
         fix = f"check that {lag.group} runs; add a worker" if slow else ""
         text = f"{lag.group}: {lag.records} records of {lag.topic}"
         yield Finding("lag", "note", text, fix)
+
+
+def _paused(config: Config) -> Iterator[Finding]:
+    """Sources whose payloads were set aside a moment ago, as too much of them is refused."""
+    if DEAD_LETTERS not in Cluster(config.kafka).topic_names():
+        return
+    since = datetime.now(UTC) - _LATELY
+    registry = Registry(config.registry_url, timeout_s=5)
+    try:
+        letters = (letter for _, letter in rows(config, registry, DEAD_LETTERS, since=since))
+        found = Counter(each["source_id"] for each in letters if each["code"] == SET_ASIDE)
+    finally:
+        registry.close()
+    minutes = _LATELY // timedelta(minutes=1)
+    if not found:
+        yield Finding("paused sources", "ok", f"nothing was set aside in the last {minutes} min")
+    for source, count in found.most_common():
+        text = f"{source}: {count} payloads were set aside in the last {minutes} min"
+        fix = "see ops/README.md, A source is paused"
+        yield Finding("paused sources", "note", text, fix)
 
 
 def _open_transactions(config: Config) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from hub import metrics
 from hub.breaker import CLOSED, SET_ASIDE, Breaker, Closed, Open, Probing
+from hub.cli.dead import paused
 from hub.config import TEST_ID_KEY, Config
 from hub.connector import Nothing, Rejection
 from hub.engine.task import Partition
@@ -315,6 +316,16 @@ def test_the_dead_letter_says_why_and_how_long_the_payload_is_kept(caplog):
     assert "more than 12.5 % of its last 100 payloads were refused" in why.message
     assert "`hub dead replay --source a`" in why.fix
     assert "7 days" in why.fix
+
+
+def test_the_list_of_dead_letters_says_in_words_what_waits_unread():
+    letters = {"count": 5, "replayed": 2, "code": SET_ASIDE, "source_id": "a"}
+    (line,) = paused([letters, {**letters, "code": "malformed"}])
+    assert line.startswith("3 were not read, as a was paused")
+    assert "`hub dead replay --source a --apply`" in line
+    assert list(paused([{**letters, "replayed": 5}])) == []
+    # Grouped by cause, it names no source.
+    assert "--code source-paused" in next(paused([{**letters, "source_id": ""}]))
 
 
 def test_a_window_of_refusals_that_is_open_is_no_window_of_the_next_pause():

@@ -100,6 +100,8 @@ def _list(arguments: argparse.Namespace) -> int:
         heads = ("count", "replayed", "code", "source_id", "component", "newest", "example")
         rows_ = [[str(each[head]) for head in heads] for each in groups]
         print(table([heads, *rows_]))
+        for line in paused(groups):
+            print(line)
     else:
         print("no dead letters")
     return 0
@@ -133,6 +135,22 @@ def summary(
         for (code, source, component), row in groups.items()
     ]
     return sorted(found, key=lambda row: (-row["count"], row["code"], row["source_id"]))
+
+
+def paused(groups: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """What is said of payloads that nobody has read, as their source was paused."""
+    from hub.breaker import SET_ASIDE
+
+    for each in groups:
+        waiting = each["count"] - each["replayed"]
+        if each["code"] == SET_ASIDE and waiting:
+            source = each["source_id"]
+            whose = f"{source} was paused" if source else "their sources were paused"
+            how = f"--source {source}" if source else f"--code {SET_ASIDE}"
+            yield (
+                f"{waiting} were not read, as {whose}: mend what was refused, then `hub dead "
+                f"replay {how} --apply`, before the raw topic lets go of them"
+            )
 
 
 def _show(arguments: argparse.Namespace) -> int:

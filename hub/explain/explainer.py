@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from hub.breaker import SET_ASIDE
 from hub.codec import EVENT_ID
 from hub.config import Config
 from hub.connector import Nothing
@@ -199,6 +200,8 @@ class Explainer:
     ) -> PayloadWay:
         payload = self._payloads.payload(spot, sha256.hex())
         outcome = "events" if events else "refused" if letters else "nothing"
+        if letters and not events and all(each.code == SET_ASIDE for each in letters):
+            outcome = "set aside"
         # raw.<connector>.v1 or raw.<connector>.urgent.v1
         name = spot.topic.split(".")[1]
         versions = [each.parse.version for each in events if each.parse]

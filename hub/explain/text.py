@@ -202,6 +202,7 @@ def _payload_way(way: PayloadWay) -> Iterator[str]:
     words = {
         "events": " and ".join(filter(None, (_count(way.events, "event"), letters))),
         "refused": f"refused, {letters}",
+        "set aside": "set aside unread, as its source was paused",
         "nothing": "it holds no event",
         "lost": "lost",
         "waiting": "normalise has not come to it yet",
@@ -219,7 +220,8 @@ def _payload_way(way: PayloadWay) -> Iterator[str]:
     for letter in way.letters:
         yield from _letter(letter)
     if way.mended:
-        yield _more("the current parser reads what was refused: replay it with `hub dead replay`")
+        what = "it" if parse.outcome == "set aside" else "what was refused"
+        yield _more(f"the current parser reads {what}: replay it with `hub dead replay`")
 
 
 def _not_found(told: Explanation) -> Iterator[str]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from hub.breaker import SET_ASIDE
 from hub.cli import main
 from hub.cli.explain import digest_of, id_of
 from hub.codec import micros
@@ -306,6 +307,20 @@ def test_a_payload_is_told_with_its_events_and_dead_letters():
     assert "connector hikvision_isapi 1: 1 event and 1 dead letter, by slot a" in told
     assert f"its bytes: hub dead show {ID}" in told
     assert "replay it with `hub dead replay`" in told
+
+
+def test_a_payload_that_was_set_aside_is_told_as_not_read_yet():
+    payload = way().payload
+    letter = Letter(
+        ID.bytes, "normalise", SET_ASIDE, "it was not read: its source is paused", "", "mend it",
+        AT, "hikvision_isapi 1", payload.spot, None, "ab" * 32,
+    )  # fmt: skip
+    parse = Parse("set aside", "hikvision_isapi", "1", "2", slot="a", written_at=AT)
+    arrival = PayloadWay(payload, parse, [], [letter], [None])
+    told = text(Explanation({"payload": "ab" * 32}, payloads=[arrival]))
+    assert "set aside unread, as its source was paused, by slot a" in told
+    assert "source-paused: it was not read: its source is paused" in told
+    assert "the current parser reads it: replay it with `hub dead replay`" in told
 
 
 def test_what_is_not_found_is_told_with_what_was_searched():
