@@ -278,6 +278,8 @@ class Connector:
     lane: Literal["bulk", "urgent"] = "bulk"
     transports: tuple[str, ...] = ("http_push", "drop_folder")
     """Kinds of transport that its payloads come by; said to people, not enforced."""
+    headers: tuple[str, ...] = ()
+    """Headers of a request, in lower case, that it reads: they are kept, as `header.<name>`."""
     example_options: Mapping[str, Any] = field(default_factory=dict)
     """What an example entry of a source sets, where the defaults do not do."""
     shard: Callable[[bytes], str] | None = None

@@ -319,10 +319,10 @@ def _failed() -> RefusedError:
 def _meta(request: web.BaseRequest, source: Source) -> dict[str, str]:
     """What may help to read the payload; the path never, as it may end in a secret."""
     meta: dict[str, str] = {}
-    wanted = source.shard_header
+    wanted = {source.shard_header, *source.connector.headers}
     for name, text in request.headers.items():
         lower = name.lower()
-        if lower in _KEPT or lower == wanted or lower.startswith(_KEPT_PREFIX):
+        if lower in _KEPT or lower in wanted or lower.startswith(_KEPT_PREFIX):
             meta[f"header.{lower}"] = text
     if source.config.shard == "peer":
         meta["peer"] = request.remote or ""

@@ -99,6 +99,20 @@ def test_an_accepted_payload_is_in_the_log_as_received(own, tmp_path):
     assert uuid.UUID(answer.json["payload_id"]).version == 7
 
 
+def test_headers_that_a_connector_reads_are_kept_and_no_others(own, tmp_path):
+    headers = {"Survision-Serial-Number": "SV-HN-0042", "Survision-Password": "no", "Cookie": "no"}
+    sources = {"s1": push_source("survision"), "s2": push_source()}
+    own(
+        *((("/v1/ingest/" + name, b"{}"), {"headers": headers}) for name in sources),
+        sources=sources,
+    )
+    kept = [
+        {name: text for name, text in headers_of(each).items() if "survision-" in name}
+        for each in logged(tmp_path)
+    ]
+    assert kept == [{"meta.header.survision-serial-number": "SV-HN-0042"}, {}]
+
+
 def test_what_a_payload_means_is_never_judged(ingest):
     for body in (b"", b"\xff\xfe garbage", b"[" * 200_000):
         assert post(ingest.port, "/v1/ingest/s1", body).status == 200
