@@ -79,6 +79,8 @@ def test_a_plate_that_is_still_found_is_told(masker):
 @pytest.mark.parametrize(
     ("body", "left"),
     [
+        (b'{"UserName": "Nguyen Van Mau", "UserId": "gate"}', b"Nguyen"),
+        (b'{"PatrollerName": "Nguyen Van Mau", "Unit": "gate"}', b"Nguyen"),
         (b'{"driverName": "Tr\xe1\xba\xa7n Th\xe1\xbb\x8b Th\xe1\xbb\xad", "name": "gate"}', b"Tr"),
         (b"<a><reporter_name>Tran Thu</reporter_name><name>gate</name></a>", b"Tran"),
         (b'<a><x:contact role="r">Tran Thu</x:contact><name>gate</name></a>', b"Tran"),

@@ -26,7 +26,7 @@ _TELLING = 5  # letters; a shorter plate stands in any text by chance
 _PLATE = re.compile(rb"\b\d{2}-?[A-Z]{1,2}\d?[-. ]?\d{3}\.?\d{2}\b")
 _PERSON = (
     rb"(?:[a-z]+[_.-]?)?(?:driver|owner|operator|reporter|person|contact|caller|citizen|phone|mobile|"
-    rb"email|e-mail|passenger)(?:[_.-]?[a-z]+)?"
+    rb"email|e-mail|passenger|patroller|user_?name)(?:[_.-]?[a-z]+)?"
 )
 _IN_JSON = re.compile(rb'("' + _PERSON + rb'"\s*:\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE)
 _IN_XML = re.compile(rb"(<(?:\w+:)?(" + _PERSON + rb")(?:\s[^<>]*)?>)[^<>]+(?=</)", re.IGNORECASE)
