@@ -60,6 +60,21 @@ def test_a_document_keeps_its_pictures(tmp_path):
     run(scenario())
 
 
+@pytest.mark.parametrize("then", ["stay", "close"])
+def test_what_is_under_way_when_the_hub_ends_is_kept(tmp_path, then):
+    async def scenario():
+        slowly = {"per_second": 5, "burst": 1}
+        async with peer(streaming(part(alert(1)) + part(alert(2)), then=then)) as server:
+            entry = stream(server.url) | {"limits": slowly}
+            async with rig(tmp_path, {"nvr": entry}) as hub:
+                await hub.records(1)
+                await hub.sources.stop()
+                assert hub.budget.used == 0
+                assert [record.value for record in hub.durable()] == [alert(1), alert(2)]
+
+    run(scenario())
+
+
 def test_it_connects_again_after_every_end_and_takes_what_comes_then(tmp_path):
     answers = [
         streaming(part(alert(1)), then="close"),

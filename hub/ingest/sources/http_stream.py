@@ -17,7 +17,7 @@ from hub.connector import Piece, Split, Splitting
 from hub.errors import ConfigError, PayloadError
 from hub.ingest.intake import Source
 from hub.ingest.sources.http_client import Access, encoding_of, refusal, translated
-from hub.ingest.sources.inlet import Inlet
+from hub.ingest.sources.inlet import Inlet, to_its_end
 from hub.ingest.sources.transport import SourceDownError
 from hub.transports import HttpStream
 
@@ -80,8 +80,8 @@ class Stream:
                         raise SourceDownError("the hub holds as many bodies as it can")
                     held += len(chunk)
                     pieces = _cut(inlet, split, chunk)
-                    await _put(inlet, pieces)
                     if pieces:
+                        await to_its_end(_put(inlet, pieces))
                         heard = loop.time()
                     elif loop.time() - heard > self._settings.silence_s:
                         raise SourceDownError(f"nothing for {self._settings.silence_s:g} s")
@@ -89,8 +89,10 @@ class Stream:
                     held = split.buffered
         finally:
             # Also when the hub ends: the device has sent it, and will not send it again.
-            await _put_last(inlet, split.close())
-            inlet.give_back(held)
+            try:
+                await to_its_end(_put_last(inlet, split.close()))
+            finally:
+                inlet.give_back(held)
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +18,7 @@ from hub.ingest.sources.backoff import Backoff
 from hub.ingest.sources.cursors import Cursors
 from hub.ingest.sources.state import SourceState
 
-__all__ = ["Inlet", "Services"]
+__all__ = ["Inlet", "Services", "to_its_end"]
 
 _T = TypeVar("_T")
 
@@ -26,6 +26,8 @@ _log = logging.getLogger("hub.ingest.sources")
 
 # How long a body may wait for memory that others hold.
 _ROOM_S = 10.0
+# How long what is under way may take when its source ends.
+_LAST_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,3 +161,15 @@ class Inlet:
         sequence = await self._services.durable.append(self.source.lane, record)
         if self.source.config.ack == "replicated":
             await self._services.durable.moved(self.source.lane, sequence)
+
+
+async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do it; being cancelled, a moment longer: what a source has given it may not give again."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=_LAST_S)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise

@@ -16,17 +16,15 @@ same as for a repeat: it is taken for one. What MQTT 5's Maximum Packet Size kee
 above `body_bytes`) is never seen. Retained messages come again with a new subscription, marked.
 """
 
-import asyncio
 import hashlib
 import logging
 import re
 import time
-from collections.abc import Coroutine
 from typing import Any
 
 from hub.ingest.intake import Arrival, Source
 from hub.ingest.records import new_payload_id
-from hub.ingest.sources.inlet import Inlet
+from hub.ingest.sources.inlet import Inlet, to_its_end
 from hub.ingest.sources.mqtt_client import Login, Received, Session
 from hub.ingest.sources.mqtt_window import Kept, Window
 from hub.ingest.sources.tls import tls_context
@@ -40,7 +38,6 @@ _log = logging.getLogger("hub.ingest.sources")
 
 # More than any broker has under way that reads acknowledgements while it sends.
 _REMEMBERED = 2_000
-_LAST_S = 1.0
 _KEPT = frozenset({"traceparent", "content-encoding"})
 # MQTT writes the attributes of CloudEvents without a prefix; connectors know them as HTTP does.
 _CE_HTTP, _CE_MARK, _CE_NAME = "ce-", "specversion", re.compile(r"[a-z0-9]{1,64}")
@@ -86,7 +83,7 @@ class Subscription:
             inlet.up()
             while True:
                 messages = await session.take(self._settings.in_flight)
-                await _to_its_end(self._take(inlet, session, window, messages))
+                await to_its_end(self._take(inlet, session, window, messages))
         finally:
             await session.close()
 
@@ -139,18 +136,6 @@ class Subscription:
             if session.is_open:
                 known.owed = False
                 session.acknowledge(packet_id)
-
-
-async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Being cancelled, still acknowledge what is as good as durable: it need not come again."""
-    task = asyncio.create_task(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=_LAST_S)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        raise
 
 
 async def _put(inlet: Inlet, arrivals: list[Arrival]) -> None:
