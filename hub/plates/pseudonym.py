@@ -4,7 +4,6 @@ import hashlib
 import hmac
 from binascii import hexlify
 from datetime import datetime
-from typing import Any
 
 from hub.codec import from_micros
 from hub.plates.key import VehicleKey
@@ -21,12 +20,11 @@ _MONTHS_MAX = 24
 _HOURS_MAX = 1_000
 # A month in Hanoi begins with an hour in UTC, since 1911.
 _HOUR_US = 3_600_000_000
-_BLOCK = hashlib.sha256().block_size
-_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
+_BYTES = 16
 
 
 class Pseudonyms:
-    """Gives one subscriber's pseudonyms: 32 small letters, 128 bits of HMAC-SHA-256.
+    """Gives one subscriber's pseudonyms: 32 small letters, 128 bits of keyed BLAKE2b (RFC 7693).
 
     The site's key gives each subscriber and calendar month (in Hanoi) a key of its own, and that
     one the pseudonym of text, category and colour. So a vehicle has one pseudonym within a month
@@ -44,8 +42,8 @@ class Pseudonyms:
     def __init__(self, key: bytes, subscriber: str) -> None:
         self._key = key
         self._subscriber = subscriber
-        self._months: dict[str, _Pads] = {}
-        self._hours: dict[int, _Pads] = {}
+        self._months: dict[str, hashlib.blake2b] = {}
+        self._hours: dict[int, hashlib.blake2b] = {}
 
     def of(self, vehicle: VehicleKey, at: datetime) -> str | None:
         """The pseudonym at a time with its offset; None when no plate was read.
@@ -53,51 +51,42 @@ class Pseudonyms:
         All that a camera could not read would otherwise be one vehicle. Raises `ValueError` on a
         time without an offset.
         """
-        pads = self._month(at)
+        keyed = self._month(at)
         if not vehicle.text:
             return None
-        return _letters(pads, parts(vehicle.text, vehicle.category, vehicle.colour)).decode()
+        return _letters(keyed, parts(vehicle.text, vehicle.category, vehicle.colour)).decode()
 
     def letters(self, vehicle: bytes, at_us: int) -> bytes:
         """The same for every event: text, category and colour as `parts`, the time in µs."""
-        pads = self._hours.get(at_us // _HOUR_US)
-        if pads is None:
-            pads = self._month(from_micros(at_us))
+        keyed = self._hours.get(at_us // _HOUR_US)
+        if keyed is None:
+            keyed = self._month(from_micros(at_us))
             if len(self._hours) >= _HOURS_MAX:
                 self._hours.clear()
             if at_us >= 0:
-                self._hours[at_us // _HOUR_US] = pads
-        return _letters(pads, vehicle)
+                self._hours[at_us // _HOUR_US] = keyed
+        return _letters(keyed, vehicle)
 
-    def _month(self, at: datetime) -> "_Pads":
+    def _month(self, at: datetime) -> hashlib.blake2b:
         month = hanoi_day(at).isoformat()[:7]
-        pads = self._months.get(month)
-        if pads is None:
+        keyed = self._months.get(month)
+        if keyed is None:
             if len(self._months) >= _MONTHS_MAX:
                 self._months.clear()
             named = parts("pseudonym", self._subscriber, month)
-            pads = self._months[month] = _pads(hmac.digest(self._key, named, "sha256"))
-        return pads
+            key = hmac.digest(self._key, named, "sha256")
+            keyed = self._months[month] = hashlib.blake2b(key=key, digest_size=_BYTES)
+        return keyed
 
     def __repr__(self) -> str:
         return f"Pseudonyms(key=<withheld>, subscriber={self._subscriber!r})"
 
 
-_Pads = tuple[Any, Any]
-"""SHA-256 over a key's inner and outer block of HMAC (RFC 2104), to go on from."""
-
-
-def _pads(key: bytes) -> _Pads:
-    block = key.ljust(_BLOCK, b"\x00")
-    return hashlib.sha256(block.translate(_INNER)), hashlib.sha256(block.translate(_OUTER))
-
-
-def _letters(pads: _Pads, message: bytes) -> bytes:
-    # HMAC-SHA-256 with its two blocks done beforehand: a third of the time of `hmac.digest`.
-    inner, outer = pads[0].copy(), pads[1].copy()
-    inner.update(message)
-    outer.update(inner.digest())
-    return hexlify(outer.digest()[:16]).translate(_LETTERS)
+def _letters(keyed: hashlib.blake2b, message: bytes) -> bytes:
+    # Going on from a key taken up beforehand: a third of the time of HMAC-SHA-256 done so.
+    mine = keyed.copy()
+    mine.update(message)
+    return hexlify(mine.digest()).translate(_LETTERS)
 
 
 def parts(*texts: str) -> bytes:
