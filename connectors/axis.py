@@ -105,7 +105,7 @@ def _xml(payload: Payload, options: Options) -> Iterator[Outcome]:
                 yield from objects or [Nothing(why="a frame without objects")]
         except PayloadError as error:
             path = error.path or record.path
-            yield Rejection(code=error.code, message=error.what, path=path, fix=error.fix)
+            yield Rejection.of(error, path=path)
 
 
 def _multipart(payload: Payload, options: Options) -> Iterator[Outcome]:

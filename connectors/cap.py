@@ -153,7 +153,7 @@ def _held(
         try:
             root = parse_xml(_alert_text(entry).encode())
         except PayloadError as error:
-            yield Rejection(code=error.code, message=error.what, path=path, fix=error.fix)
+            yield Rejection.of(error, path=path)
             return
         alerts = root.descendants("alert")
         if not alerts:

@@ -43,7 +43,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         try:
             yield _event(an_object(incident, path), path, payload, options)
         except PayloadError as error:
-            yield Rejection(code=error.code, message=error.what, path=error.path, fix=error.fix)
+            yield Rejection.of(error)
 
 
 def _event(incident: Mapping[str, Any], path: Path, payload: Payload, options: Options) -> Event:

@@ -68,7 +68,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
             yield from _outcomes(data, parts, payload, options)
         except PayloadError as error:
             path = error.path or f"document[{place}]"
-            yield Rejection(code=error.code, message=error.what, path=path, fix=error.fix)
+            yield Rejection.of(error, path=path)
 
 
 def _documents(payload: Payload) -> Iterator[tuple[Any, list[Part]]]:

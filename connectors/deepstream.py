@@ -101,7 +101,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
             if not path:
                 raise
             where = error.path or shown(path)
-            yield Rejection(code=error.code, message=error.what, path=where, fix=error.fix)
+            yield Rejection.of(error, path=where)
 
 
 def _messages(body: bytes) -> Iterator[tuple[Path, Any]]:
@@ -177,7 +177,7 @@ def _frame(
             thing = _spelt_out(item, where) if isinstance(item, str) else an_object(item, where)
             yield from _events(thing, seen)
         except PayloadError as error:
-            yield Rejection(code=error.code, message=error.what, path=error.path, fix=error.fix)
+            yield Rejection.of(error)
     if len(objects) > _OBJECTS_MAX:
         what = f"more than {_OBJECTS_MAX} objects in one frame"
         yield Rejection(code="too-many-objects", message=what, path=shown((*path, "objects")))

@@ -103,7 +103,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         try:
             feature = _feature(an_object(item, path), path, payload, options)
         except PayloadError as error:
-            yield Rejection(code=error.code, message=error.what, path=error.path, fix=error.fix)
+            yield Rejection.of(error)
             continue
         known = newest.get(feature.id)
         if known is None or feature.rank >= known.rank:

@@ -64,7 +64,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         try:
             yield _passage(an_object(vehicle, path), path, category, payload, options)
         except PayloadError as error:
-            yield Rejection(code=error.code, message=error.what, path=error.path, fix=error.fix)
+            yield Rejection.of(error)
     if count:
         return
     told = next((name for name in document if name.endswith("Object")), "")

@@ -109,7 +109,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
             yield _passage(an_object(each, (place,)), payload, options)
         except PayloadError as error:
             path = error.path if error.path.startswith("[") else f"[{place}]/{error.path}"
-            yield Rejection(code=error.code, message=error.what, path=path, fix=error.fix)
+            yield Rejection.of(error, path=path)
 
 
 def _of_xml(root: Node) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def _rows(
         try:
             event = _of_row(an_object(item, (place,)), place, payload, options, published)
         except PayloadError as error:
-            yield Rejection(code=error.code, message=error.what, path=error.path)
+            yield Rejection.of(error)
             continue
         known = newest.get(event.subject)
         if known is None or _began(event) >= _began(known):

@@ -51,7 +51,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         try:
             yield _passage(an_object(entry, path), path, payload, options)
         except PayloadError as error:
-            yield Rejection(code=error.code, message=error.what, path=error.path, fix=error.fix)
+            yield Rejection.of(error)
 
 
 def _passage(entry: Mapping[str, Any], path: Path, payload: Payload, options: Options) -> Outcome:

@@ -81,7 +81,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         try:
             event = _event(node, published, payload, options)
         except PayloadError as error:
-            yield Rejection(code=error.code, message=error.what, path=error.path, fix=error.fix)
+            yield Rejection.of(error)
             continue
         before = newest.setdefault(event.subject, event)
         if _version(event) > _version(before):

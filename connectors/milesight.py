@@ -76,7 +76,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
             yield _passage(an_object(each, (place,)), payload, options)
         except PayloadError as error:
             path = error.path or f"[{place}]"
-            yield Rejection(code=error.code, message=error.what, path=path, fix=error.fix)
+            yield Rejection.of(error, path=path)
 
 
 def _polled(body: bytes, payload: Payload, options: Options) -> Iterator[Outcome]:
@@ -102,7 +102,7 @@ def _polled(body: bytes, payload: Payload, options: Options) -> Iterator[Outcome
             yield _passage(told, payload, options)
         except PayloadError as error:
             path = f"{error.path}_{number}"
-            yield Rejection(code=error.code, message=error.what, path=path, fix=error.fix)
+            yield Rejection.of(error, path=path)
 
 
 def _passage(told: Mapping[str, Any], payload: Payload, options: Options) -> Event:

@@ -64,7 +64,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         try:
             yield _event(an_object(feature, path), path, published_at, payload, options)
         except PayloadError as error:
-            yield Rejection(code=error.code, message=error.what, path=error.path, fix=error.fix)
+            yield Rejection.of(error)
 
 
 def _event(

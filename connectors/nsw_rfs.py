@@ -68,7 +68,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         try:
             yield _event(feature, ("features", place), payload, options)
         except PayloadError as error:
-            yield Rejection(code=error.code, message=error.what, path=error.path, fix=error.fix)
+            yield Rejection.of(error)
 
 
 def _event(feature: Any, path: tuple[str | int, ...], payload: Payload, options: Options) -> Event:

@@ -103,7 +103,7 @@ def _record(node: Node, camera: Camera, *producer: str) -> Iterator[Outcome]:
         yield from outcomes or [Nothing(why="a frame without objects")]
     except PayloadError as error:
         path = error.path or node.path
-        yield Rejection(code=error.code, message=error.what, path=path, fix=error.fix)
+        yield Rejection.of(error, path=path)
 
 
 def _json(body: bytes, topic: _Topic, camera: Camera) -> Iterator[Outcome]:

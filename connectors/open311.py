@@ -178,7 +178,7 @@ def _outcome(
             return _event(row, id_, payload, options, list(flags))
     except PayloadError as error:
         where = f"{path}/{error.path}".lstrip("/")
-        return Rejection(code=error.code, message=error.what, path=where, fix=error.fix)
+        return Rejection.of(error, path=where)
     if "token" not in row and "requested_datetime" not in row and "service_code" in row:
         return Nothing(why="a service on offer, no request")
     return Nothing(why="a request without an id: it is told again once it has one")

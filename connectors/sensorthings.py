@@ -137,7 +137,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         try:
             yield from _entity(an_object(item, path), path, reading)
         except PayloadError as error:
-            yield Rejection(code=error.code, message=error.what, path=error.path, fix=error.fix)
+            yield Rejection.of(error)
     if reading.skipped:
         layers = ", ".join(sorted(reading.skipped))[:200]
         yield Nothing(why=f"observations of layers that are not read: {layers}")

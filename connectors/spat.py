@@ -112,7 +112,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         try:
             yield from _intersection(an_object(item, path), path, reading)
         except PayloadError as error:
-            yield _rejection(error)
+            yield Rejection.of(error)
 
 
 def _open(payload: Payload, options: Options) -> _Message | Rejection | Nothing:
@@ -278,7 +278,7 @@ def _groups(
         try:
             group = _group(an_object(state, where), where, reading)
         except PayloadError as error:
-            rejections.append(_rejection(error))
+            rejections.append(Rejection.of(error))
             continue
         if groups.setdefault(group["signal_group"], group) is not group:
             what = f"signal group {group['signal_group']} stands twice; the first is taken"
@@ -374,10 +374,6 @@ def _stamp(value: Any, payload: Payload, options: Options) -> datetime | None:
         return None
     at = read_stamp(value, received_at=payload.received_at, options=options).at
     return at if at is not None and 2000 <= at.year < 2200 else None
-
-
-def _rejection(error: PayloadError) -> Rejection:
-    return Rejection(code=error.code, message=error.what, path=error.path)
 
 
 def _opaque(path: Path) -> Rejection:

@@ -69,7 +69,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
             yield _outcome(an_object(message, (place,)), payload, options)
         except PayloadError as error:
             path = error.path if error.path.startswith("[") else f"[{place}]/{error.path}"
-            yield Rejection(code=error.code, message=error.what, path=path, fix=error.fix)
+            yield Rejection.of(error, path=path)
 
 
 def _outcome(message: Mapping[str, Any], payload: Payload, options: Options) -> Outcome:

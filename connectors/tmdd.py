@@ -106,7 +106,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
                 if event.subject not in newest or rank >= newest[event.subject][0]:
                     newest[event.subject] = (rank, event)
         except PayloadError as error:
-            yield Rejection(code=error.code, message=error.what, path=error.path, fix=error.fix)
+            yield Rejection.of(error)
     for _, event in newest.values():
         yield event
     if not messages:

@@ -66,7 +66,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         try:
             outcome = _outcome(an_object(incident, where), where, payload, options)
         except PayloadError as error:
-            yield Rejection(code=error.code, message=error.what, path=error.path, fix=error.fix)
+            yield Rejection.of(error)
             continue
         if isinstance(outcome, Event) and outcome.subject in seen:
             what = "an id that stands twice; the first is taken"

@@ -66,7 +66,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         try:
             event = _sign(an_object(item, here), here, payload, options)
         except PayloadError as error:
-            yield Rejection(code=error.code, message=error.what, path=error.path, fix=error.fix)
+            yield Rejection.of(error)
             continue
         known = newest.get(event.device_ref)
         if known is None or _at(event) >= _at(known):

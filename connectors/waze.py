@@ -76,7 +76,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
             try:
                 yield from _READERS[name](an_object(entry, path), path, closes, payload, options)
             except PayloadError as error:
-                yield Rejection(code=error.code, message=error.what, path=error.path, fix=error.fix)
+                yield Rejection.of(error)
 
 
 def _stamp(milliseconds: Any, payload: Payload, options: Options) -> Stamp:

@@ -14,10 +14,12 @@ outcomes. The engine gives every event its ids, its header and its place in a tr
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, Protocol, get_args
+from typing import Any, Literal, NamedTuple, Protocol, Self, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from hub.errors import PayloadError
 
 __all__ = [
     "Area",
@@ -184,6 +186,11 @@ class Rejection:
     message: str
     path: str = ""
     fix: str = ""
+
+    @classmethod
+    def of(cls, error: PayloadError, *, path: str = "") -> Self:
+        """The refusal that an error tells of; `path` in place of its own, where given."""
+        return cls(code=error.code, message=error.what, path=path or error.path, fix=error.fix)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

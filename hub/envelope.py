@@ -216,7 +216,7 @@ class Envelope:
         try:
             yield from self._connector.parse(payload, self._options)
         except PayloadError as error:
-            yield Rejection(code=error.code, message=error.what, path=error.path, fix=error.fix)
+            yield Rejection.of(error)
         except Exception as error:  # noqa: BLE001 - a parser's defect must not stop its neighbours
             yield Rejection(
                 code="parser-defect",

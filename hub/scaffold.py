@@ -55,7 +55,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         try:
             yield _event(an_object(row, (place,)), place, payload, options)
         except PayloadError as error:
-            yield Rejection(code=error.code, message=error.what, path=error.path, fix=error.fix)
+            yield Rejection.of(error)
 
 
 def _event(row: dict[str, Any], place: int, payload: Payload, options: Options) -> Event:

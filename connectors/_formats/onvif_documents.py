@@ -69,7 +69,7 @@ def records(body: bytes) -> Iterator[Node | Nothing | Rejection]:
             yield from _of_document(parse_xml(document))
         except PayloadError as error:
             path = error.path or f"document[{place}]"
-            yield Rejection(code=error.code, message=error.what, path=path, fix=error.fix)
+            yield Rejection.of(error, path=path)
 
 
 def _of_document(root: Node) -> Iterator[Node | Nothing | Rejection]:

@@ -70,7 +70,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
             found_here = _events(text)
         except PayloadError as error:
             path = error.path or f"part[{place}]"
-            found_here = [Rejection(code=error.code, message=error.what, path=path, fix=error.fix)]
+            found_here = [Rejection.of(error, path=path)]
         kept, flags = take_pictures(pictures, {}, otherwise=_shown(found_here))
         for found in found_here:
             count += 1

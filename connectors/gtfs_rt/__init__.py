@@ -115,7 +115,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         try:
             _take(an_object(entity, path), path, feed)
         except PayloadError as error:
-            yield Rejection(code=error.code, message=error.what, path=error.path, fix=error.fix)
+            yield Rejection.of(error)
     yield from feed.alerts.values()
     if feed.others:
         yield Nothing(why=f"entities about trips, vehicles or shapes, no alerts: {feed.others}")

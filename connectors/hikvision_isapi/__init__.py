@@ -90,7 +90,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
             yield from _with_pictures(outcomes, pictures, root, flags)
         except PayloadError as error:
             path = error.path or f"document[{place}]"
-            yield Rejection(code=error.code, message=error.what, path=path, fix=error.fix)
+            yield Rejection.of(error, path=path)
 
 
 def _tree(document: Document) -> tuple[Node, tuple[str, ...]]:

@@ -41,7 +41,7 @@ def outcomes(payload: Payload, spec: Spec, parts: Parts, options: Options) -> It
 
 
 def _refusal(error: PayloadError, where: str = "") -> Rejection:
-    return Rejection(code=error.code, message=error.what, path=error.path or where, fix=error.fix)
+    return Rejection.of(error, path=error.path or where)
 
 
 def _outcome(record: Record, spec: Spec, parts: Parts) -> Outcome:

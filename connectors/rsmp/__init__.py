@@ -91,7 +91,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
             yield from _message(an_object(parse_json(body), where), payload, options)
         except PayloadError as error:
             path = "/".join(filter(None, (shown(where), error.path)))
-            yield Rejection(code=error.code, message=error.what, path=path, fix=error.fix)
+            yield Rejection.of(error, path=path)
     if len(messages) > _MESSAGES_MAX:
         what = f"more than {_MESSAGES_MAX} messages in one payload"
         yield Rejection(code="too-many-messages", message=what)

@@ -118,7 +118,7 @@ def read_statuses(body: Mapping[str, Any], message: Message) -> Iterator[Outcome
             _take(an_object(status, ("sS", place)), codes, message)
         except PayloadError as error:
             path = error.path or shown(("sS", place))
-            yield Rejection(code=error.code, message=error.what, path=path, fix=error.fix)
+            yield Rejection.of(error, path=path)
     told = False
     for code in codes.values():
         for outcome in _outcomes(code):

@@ -72,7 +72,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         try:
             yield _outcome(an_object(feature, path), path, feed)
         except PayloadError as error:
-            yield Rejection(code=error.code, message=error.what, path=error.path, fix=error.fix)
+            yield Rejection.of(error)
 
 
 def _opened(body: bytes) -> dict[str, Any]:
