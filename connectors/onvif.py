@@ -224,5 +224,5 @@ connector = Connector(
         "health": ("body.component", "body.state"),
     },
     options=Options,
-    transports=("http_push", "mqtt", "drop_folder"),
+    transports=("onvif_pullpoint", "http_push", "mqtt", "drop_folder"),
 )

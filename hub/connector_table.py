@@ -20,6 +20,7 @@ _WAYS = {
     "http_stream": "stream",
     "drop_folder": "drop folder",
     "mqtt": "MQTT",
+    "onvif_pullpoint": "PullPoint",
     "rsmp_tcp": "TCP",
     "kafka": "Kafka",
 }

@@ -4,6 +4,7 @@ What a kind does is `hub/ingest/server.py` (http_push), `hub/ingest/drop.py` (dr
 all that the hub goes and gets, `hub/ingest/sources/KIND.py`.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -21,6 +22,7 @@ __all__ = [
     "HttpStream",
     "Kafka",
     "Mqtt",
+    "OnvifPullpoint",
     "Pulled",
     "RsmpStatus",
     "RsmpTcp",
@@ -31,6 +33,9 @@ __all__ = [
 _SECRET = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"  # noqa: S105 - the form of a name
 # The name of a secret, never the secret: see `hub/secrets.py`.
 SecretName = Annotated[str, Field(pattern=_SECRET)]
+# A topic of ONVIF, and whether all below it: the concrete set of its topic expressions.
+_TOPIC = re.compile(r"[\w-]+:[\w.-]+(?:/(?:[\w-]+:)?[\w.-]+)*(?://\.)?", re.ASCII)
+_PREFIX, _NAME = re.compile(r"([\w-]+):"), re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 
 
 class _Model(BaseModel):
@@ -109,6 +114,24 @@ class Pulled(_Model):
         return ()
 
 
+class _LoggedIn(Pulled):
+    """What sources have in common that the hub logs in at."""
+
+    user: str = ""
+    secret: SecretName | None = Field(
+        default=None, description="Name of the password's variable or file"
+    )
+    tls: Tls = Tls()
+
+    def secrets(self) -> tuple[str, ...]:
+        """Names of the secrets it needs."""
+        return (self.secret,) if self.secret else ()
+
+    def files(self) -> tuple[Path, ...]:
+        """Files it needs, such as certificates."""
+        return self.tls.files()
+
+
 class Http(Pulled):
     """What sources have in common that the hub asks over HTTP."""
 
@@ -135,12 +158,16 @@ class Http(Pulled):
     @field_validator("url")
     @classmethod
     def _plain(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("an http:// or https:// URL is wanted")
-        if parts.username is not None or parts.password is not None:
-            raise ValueError("credentials in a URL end up in logs: use `auth`")
-        return value
+        return _without_credentials(value, instead="`auth`")
+
+
+def _without_credentials(url: str, *, instead: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("an http:// or https:// URL is wanted")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(f"credentials in a URL end up in logs: use {instead}")
+    return url
 
 
 class HttpPoll(Http):
@@ -187,7 +214,7 @@ class HttpStream(Http):
     )
 
 
-class Mqtt(Pulled):
+class Mqtt(_LoggedIn):
     """The hub subscribes at an MQTT broker, with a session that outlasts the connection."""
 
     shards: ClassVar[tuple[str, ...]] = ("mqtt_topic",)
@@ -196,10 +223,6 @@ class Mqtt(Pulled):
     url: str = Field(description="mqtt://host:1883, or mqtts://host:8883 with TLS")
     topics: tuple[str, ...] = Field(min_length=1, description="Topic filters; `+` and `#` allowed")
     version: Literal["3.1.1", "5"] = "5"
-    user: str = ""
-    secret: SecretName | None = Field(
-        default=None, description="Name of the password's variable or file"
-    )
     client_id: str = Field(
         default="", max_length=128, description="Names the session; `hub.` and the source's id"
     )
@@ -213,15 +236,6 @@ class Mqtt(Pulled):
         default=100, ge=1, le=10_000, description="Messages under way without acknowledgement"
     )
     keepalive_s: int = Field(default=30, ge=5, le=3_600, description="Seconds between pings")
-    tls: Tls = Tls()
-
-    def secrets(self) -> tuple[str, ...]:
-        """Names of the secrets it needs."""
-        return (self.secret,) if self.secret else ()
-
-    def files(self) -> tuple[Path, ...]:
-        """Files it needs, such as certificates."""
-        return self.tls.files()
 
     @field_validator("url")
     @classmethod
@@ -306,6 +320,51 @@ class RsmpTcp(Pulled):
         return self.tls.files()
 
 
+class OnvifPullpoint(_LoggedIn):
+    """The hub subscribes at an ONVIF camera, and asks it again and again what has happened."""
+
+    kind: Literal["onvif_pullpoint"]
+    url: str = Field(description="Its device service; http://host will do")
+    events: str = Field(default="", pattern=r"^(|/[!-~]*)$", description="Path, if not as told")
+    topics: tuple[str, ...] = Field(
+        default=(), description="What is wanted, such as `tns1:RuleEngine//.`; all if empty"
+    )
+    prefixes: Mapping[str, str] = Field(
+        default={}, validate_default=True, description="Namespaces of other prefixes than `tns1`"
+    )
+    wait_s: float = Field(
+        default=30.0, ge=0.1, le=60, description="Seconds an answer may wait for an event"
+    )
+    messages: int = Field(default=100, ge=1, le=1_000, description="Most messages of an answer")
+    lifetime_s: int = Field(default=180, ge=10, le=3_600, description="Until it forgets a dead hub")
+    timeout_s: float = Field(default=15.0, gt=0, le=600, description="For an answer, plus `wait_s`")
+    keep_port: bool = Field(default=False, description="Go to no other port that it names")
+
+    @field_validator("url")
+    @classmethod
+    def _plain(cls, value: str) -> str:
+        return _without_credentials(value, instead="`user` and `secret`")
+
+    @field_validator("topics")
+    @classmethod
+    def _concrete(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for topic in value:
+            if not _TOPIC.fullmatch(topic):
+                raise ValueError(f"{topic!r} is no topic: tns1:A/B, or tns1:A//. for all below")
+        return value
+
+    @field_validator("prefixes")
+    @classmethod
+    def _known(cls, value: Mapping[str, str], info: Any) -> Mapping[str, str]:
+        used = {name for topic in info.data.get("topics", ()) for name in _PREFIX.findall(topic)}
+        for name in value:
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is no prefix")
+        if unknown := used - {"tns1", *value}:
+            raise ValueError(f'no namespace of {min(unknown)!r}: prefix = "http://…"')
+        return value
+
+
 def _kind(value: Any) -> str:
     """The kind of an entry's transport; a source pushes when nothing is said."""
     given = value.get("kind", "http_push") if isinstance(value, Mapping) else value.kind
@@ -319,6 +378,7 @@ KINDS: dict[str, type[HttpPush | DropFolder | Pulled]] = {
     "http_stream": HttpStream,
     "kafka": Kafka,
     "mqtt": Mqtt,
+    "onvif_pullpoint": OnvifPullpoint,
     "rsmp_tcp": RsmpTcp,
 }
 
@@ -329,6 +389,7 @@ Transport = Annotated[
     | Annotated[HttpStream, Tag("http_stream")]
     | Annotated[Kafka, Tag("kafka")]
     | Annotated[Mqtt, Tag("mqtt")]
+    | Annotated[OnvifPullpoint, Tag("onvif_pullpoint")]
     | Annotated[RsmpTcp, Tag("rsmp_tcp")],
     Discriminator(
         _kind,

@@ -102,6 +102,41 @@ def test_a_wrong_mqtt_entry_names_the_key(tmp_path, more, said):
     assert "u:p" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("", "transport.url: Field required"),
+        ('url = "rtsp://c"', "transport.url: an http:// or https:// URL"),
+        ('url = "http://u:p@c"', "transport.url: credentials in a URL"),
+        ('url = "http://c"\ntopics = ["RuleEngine"]', "transport.topics: 'RuleEngine' is no topic"),
+        ('url = "http://c"\ntopics = ["tns1:A//"]', "transport.topics: 'tns1:A//' is no topic"),
+        ('url = "http://c"\ntopics = ["tns1:A/x:B"]', "transport.prefixes: no namespace of 'x'"),
+        ('url = "http://c"\nprefixes = { "1" = "u" }', "transport.prefixes: '1' is no prefix"),
+        ('url = "http://c"\nevents = "http://x/"', "transport.events: "),
+        ('url = "http://c"\nlifetime_s = 5', "transport.lifetime_s: "),
+        ('url = "http://c"\nauth = { kind = "digest" }', "transport.auth: unknown key"),
+    ],
+)
+def test_a_wrong_onvif_entry_names_the_key(tmp_path, more, said):
+    file = tmp_path / "hub.toml"
+    head = '[source.s1]\nconnector = "onvif"\n[source.s1.transport]\nkind = "onvif_pullpoint"\n'
+    file.write_text(head + more + "\n")
+    with pytest.raises(ConfigError) as caught:
+        load(file, {})
+    assert f"source.s1.{said}" in str(caught.value)
+    assert "u:p" not in str(caught.value)
+
+
+@pytest.mark.parametrize("half", [{"user": "hub"}, {"secret": "CAMERA"}])
+def test_who_asks_a_camera_has_a_name_and_a_password(tmp_path, monkeypatch, half):
+    monkeypatch.setenv("CAMERA", "word")
+    transport = {"kind": "onvif_pullpoint", "url": "http://c", **half}
+    config = make_config(tmp_path, {"s1": {"connector": "plain_test", "transport": transport}})
+    with pytest.raises(ConfigError, match="`user` and `secret` go together") as caught:
+        runner.transport_of(Source("s1", config.source["s1"]))
+    assert "source.s1.transport" in str(caught.value)
+
+
 def test_a_password_of_a_broker_stands_elsewhere(tmp_path):
     transport = {"kind": "mqtt", "url": "mqtt://b", "topics": ["a"], "secret": "NOT_SET"}
     config = make_config(tmp_path, {"s1": {"connector": "plain_test", "transport": transport}})
@@ -113,6 +148,7 @@ def test_a_password_of_a_broker_stands_elsewhere(tmp_path):
     ("transport", "said"),
     [
         ({"kind": "mqtt", "url": "mqtt://b", "topics": ["a"], "client_id": "x"}, "client_id"),
+        ({"kind": "onvif_pullpoint", "url": "http://10.0.0.1"}, "url"),
         ({"kind": "rsmp_tcp", "port": 12_111, "site": "s"}, "port"),
     ],
 )

@@ -11,7 +11,7 @@ from hub.ingest.intake import Source
 from hub.ingest.sources.inlet import Services
 from hub.ingest.sources.task import SourceTask
 from hub.ingest.sources.transport import Transport
-from hub.transports import HttpStream, Mqtt, Pulled, RsmpTcp
+from hub.transports import HttpStream, Mqtt, OnvifPullpoint, Pulled, RsmpTcp
 
 __all__ = ["Sources", "check", "transport_of"]
 
@@ -57,6 +57,10 @@ def _claimed(source: Source) -> tuple[tuple[str, str], str, str] | None:
         case Mqtt(url=url, client_id=client_id) if client_id:
             fix = "give each its own, or leave it out"
             return ("are the same client of one broker", f"{url} {client_id}"), "client_id", fix
+        case OnvifPullpoint(url=url):
+            fix = "one entry is one subscription: list all that is wanted in its `topics`"
+            place = url.rstrip("/").removesuffix("/onvif/device_service")
+            return ("subscribe at the same camera", place), "url", fix
         case RsmpTcp(port=port) if port:
             return ("listen on the same port", str(port)), "port", "give each site its own port"
     return None
