@@ -5,14 +5,17 @@ file is read when its size, time and inode stay the same for `settle_s`, made du
 `done/`. What can't be taken goes to `refused/` with the reason beside it. Names that begin with a
 dot, or end in `.part` or `.tmp`, are still being written and are left alone.
 
-The process may die at any moment. Before the move nothing is lost, as the file is still there;
-between the log and the move the file is read once more, which makes the same payload a second time
-under the **same** `payload_id`: it is made of source, file name, modification time and SHA-256.
+The process may die at any moment. Before the move nothing is lost, as the file is still there.
+After a death between the log and the move, the end of the log says that the file was taken, and it
+is only moved: its `payload_id` is made of source, file name, modification time and SHA-256.
+Remains: a power cut may undo the moves of the last seconds, and another ingest, with a log of its
+own, may go on with the folder. Then a file is in raw a second time, under the **same** id.
 """
 
 import hashlib
 import logging
 import os
+import stat
 import threading
 import time
 from pathlib import Path
@@ -59,6 +62,7 @@ class DropFolder:
         self._source = source
         self._folder = transport.folder
         self._settle_s = transport.settle_s
+        self._limit = source.config.limits.body_bytes
         self._seen: dict[str, _Seen] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"drop-{source.id}", daemon=True)
@@ -73,7 +77,8 @@ class DropFolder:
             ) from error
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Begin to watch, before anything is moved from the log to Kafka."""
+        self.finish()
         self._thread.start()
 
     def stop(self) -> None:
@@ -98,6 +103,22 @@ class DropFolder:
                 handled += 1
         self._seen = present
         return handled
+
+    def finish(self) -> None:
+        """Move the file that was at hand at a death, if it is in the log."""
+        taken = self._intake.at_hand.take(self._source.id)
+        if not taken or self._source.refused:
+            return
+        path = self._folder / taken[-1].path
+        try:
+            status = path.lstat()
+            if not stat.S_ISREG(status.st_mode) or status.st_size > self._limit:
+                return
+            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            if self._payload_id(path, status.st_mtime_ns, sha256) == taken[-1].payload_id:
+                _move(path, self._folder / DONE)
+        except OSError:
+            return  # moved in time; or the watching goes on with it, and says what is wrong
 
     def _run(self) -> None:
         poll_s = min(_POLL_S, max(0.02, self._settle_s / 2))
@@ -129,7 +150,7 @@ class DropFolder:
         if self._source.refused:
             self._refuse(path, "this hub takes nothing from this source", "not-taken")
             return True
-        limit = self._source.config.limits.body_bytes
+        limit = self._limit
         if status.st_size > limit:
             self._refuse(path, f"{status.st_size} bytes; this source may send {limit}")
             return True
@@ -155,7 +176,7 @@ class DropFolder:
             body,
             content_type,
             {"path": path.name},
-            file_payload_id(self._source.id, path.name, modified_ns, sha256),
+            self._payload_id(path, modified_ns, sha256),
             time.time(),
         )
         stored = None
@@ -165,6 +186,9 @@ class DropFolder:
         self._intake.log(self._source).append(record).result()
         _move(path, self._folder / DONE)
         self._intake.count(self._source, arrival)
+
+    def _payload_id(self, path: Path, modified_ns: int, sha256: str) -> str:
+        return file_payload_id(self._source.id, path.name, modified_ns, sha256)
 
     def _refuse(self, path: Path, reason: str, code: str = "file-refused") -> None:
         target = _move(path, self._folder / REFUSED)

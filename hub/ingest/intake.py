@@ -18,6 +18,7 @@ from hub.envelope import raw_topic
 from hub.errors import ConfigError
 from hub.evidence import EvidenceStore
 from hub.identity import record_key
+from hub.ingest.at_hand import AtHand
 from hub.ingest.log import IngestLog
 from hub.ingest.records import RawRecord, timestamp
 from hub.metrics import StageMetrics
@@ -131,6 +132,7 @@ class Intake:
         self.sources = {id_: Source(id_, source) for id_, source in config.source.items()}
         self.logs = logs
         self.evidence = evidence
+        self.at_hand = AtHand(set(logs.values()))
         # A record must always fit a log with little room, however large inline_bytes is.
         smallest = config.ingest.log_max_bytes // 8
         self._inline_bytes = min(config.ingest.inline_bytes, smallest)

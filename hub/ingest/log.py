@@ -121,6 +121,16 @@ class IngestLog:
         with self._state:
             return Position(self._segments[0].first, framing.HEADER_LENGTH)
 
+    def tail(self, size: int) -> Position:
+        """Where the newest segments begin that hold at least so many bytes."""
+        with self._state:
+            first = self._segments[-1].first
+            for segment in reversed(self._segments):
+                if size <= 0:
+                    break
+                first, size = segment.first, size - segment.end
+            return Position(first, framing.HEADER_LENGTH)
+
     def read(
         self, position: Position, *, max_records: int, max_bytes: int
     ) -> tuple[list[tuple[int, bytes]], Position]:

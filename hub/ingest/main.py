@@ -146,9 +146,10 @@ class _Process:
         reloading = asyncio.create_task(self._reloads(entries, front, load))
         try:
             port = await self._listen(runner)
+            # First: what was at hand at a crash stands in the log until it is moved.
+            entries.start()
             for drainer in drainers:
                 drainer.start()
-            entries.start()
             if ready is not None:
                 ready(port)
             _log.info("ingest takes payloads: slot=%s port=%d", self._slot, port)

@@ -41,6 +41,7 @@ class Drop:
         logs = {"bulk": self.log, "urgent": self.log}
         intake = Intake(self.config, logs, self.evidence)
         self.watcher = DropFolder(intake, intake.sources["files"])
+        self.watcher.finish()
 
     def write(self, name: str, body: bytes = b"{}") -> Path:
         path = self.folder / name
@@ -132,7 +133,11 @@ def test_a_large_file_goes_to_the_evidence_store(drop):
     assert drop.evidence.get(header(record, "body")) == b"x" * 80_000
 
 
-def test_a_death_before_the_move_repeats_the_payload_under_its_id(drop, monkeypatch):
+@pytest.fixture
+def dying(drop, monkeypatch):
+    """A folder whose watcher died between the log and the move of a file."""
+    drop.write("first", b"other")
+    drop.watcher.scan()
     drop.write("once", b"body")
 
     def die(*_):
@@ -143,12 +148,42 @@ def test_a_death_before_the_move_repeats_the_payload_under_its_id(drop, monkeypa
         with pytest.raises(SystemExit):
             drop.watcher.scan()
     assert (drop.folder / "once").exists()
+    return drop
+
+
+def test_a_file_that_was_durable_at_a_death_is_only_moved(dying):
+    dying.watch()
+    assert dying.watcher.scan() == 0
+    assert [record.value for record in dying.records()] == [b"other", b"body"]
+    assert (dying.folder / "done" / "once").exists()
+
+
+def test_another_file_of_that_name_is_another_payload(dying):
+    dying.write("once", b"new")
+    dying.watch()
+    assert dying.watcher.scan() == 1
+    assert [record.value for record in dying.records()] == [b"other", b"body", b"new"]
+
+
+def test_a_death_before_the_log_loses_no_file(drop):
+    drop.write("first", b"other")
+    drop.watcher.scan()
+    drop.write("once", b"body")
+    drop.watch()
+    assert drop.watcher.scan() == 1
+    assert [record.value for record in drop.records()] == [b"other", b"body"]
+
+
+def test_a_move_that_a_power_cut_undid_repeats_the_payload_under_its_id(drop):
+    for name in ("once", "later"):
+        drop.write(name, b"body")
+        drop.watcher.scan()
+    (drop.folder / "done" / "once").rename(drop.folder / "once")
     drop.watch()
     drop.watcher.scan()
-    first, second = drop.records()
-    assert header(first, "payload_id") == header(second, "payload_id")
-    assert first.value == second.value
-    assert (drop.folder / "done" / "once").exists()
+    first, _, again = drop.records()
+    assert header(first, "payload_id") == header(again, "payload_id")
+    assert first.value == again.value
 
 
 def test_a_full_log_leaves_the_files_where_they_are(tmp_path):

@@ -129,6 +129,10 @@ class Inlet:
         """How far this source was read."""
         return await self.in_thread(lambda: self._services.cursors.load(self.source.id))
 
+    def at_hand(self) -> set[str]:
+        """Payload ids that were durable when the process before this one died."""
+        return {each.payload_id for each in self._services.intake.at_hand.take(self.source.id)}
+
     async def commit(self, cursor: dict[str, Any]) -> None:
         """Keep how far it was read; only after what was read is durable."""
         await self.in_thread(lambda: self._services.cursors.save(self.source.id, cursor))

@@ -6,14 +6,15 @@ to have `in_flight` messages under way (Mosquitto 2.0 sends more after a reconne
 has as many as it is set to. Beyond that nothing is read.
 
 Before a batch is made durable the cursor says which packet ids got which payload ids, so what the
-broker sends again after a crash has the `payload_id` it had; what is known to be durable is then
-only acknowledged. Remains: after a crash between the log and the next cursor the last batch is in
-raw twice, under the same payload ids, and its events are there once. A message gets a second id
-only if a broker has more than `_REMEMBERED` messages under way, or one that was killed goes back to
-an older state of its own. A broker that gives a packet id at once to the next message of
-the same topic and bytes, loses the connection before that arrives and then sends it as DUP says the
-same as for a repeat: it is taken for one. What MQTT 5's Maximum Packet Size keeps out (twice 64 KiB
-above `body_bytes`) is never seen. Retained messages come again with a new subscription, marked.
+broker sends again after a crash has the `payload_id` it had; what the cursor or the end of the log
+knows to be durable is then only acknowledged. Remains: when another ingest, with a log of its own,
+takes the source over from a dead one, the last batch is in raw twice, under the same payload ids,
+and its events are there once. A message gets a second id only if a broker has more than
+`_REMEMBERED` messages under way, or one that was killed goes back to an older state of its own.
+A broker that gives a packet id at once to the next message of the same topic and bytes, loses the
+connection before that arrives and then sends it as DUP says the same as for a repeat: it is taken
+for one. What MQTT 5's Maximum Packet Size keeps out (twice 64 KiB above `body_bytes`) is never
+seen. Retained messages come again with a new subscription, marked.
 """
 
 import hashlib
@@ -96,6 +97,8 @@ class Subscription:
             topics = stored.get("topics")
             self._topics = [str(each) for each in topics] if isinstance(topics, list) else []
             self._window = Window.of(stored.get("window"), self._most)
+            if self._window.settle(inlet.at_hand()):
+                await inlet.commit(self._cursor(self._window))
         return self._window
 
     async def _subscribe(self, inlet: Inlet, session: Session, window: Window) -> None:

@@ -6,7 +6,7 @@ message is the one that had its packet id before if it says so (DUP) and has the
 if the hub never acknowledged that one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,13 @@ class Window:
     def stored(self) -> list[list[Any]]:
         """As it is kept."""
         return [[id_, k.payload_id, k.digest, k.durable] for id_, k in self._kept.items()]
+
+    def settle(self, payload_ids: Collection[str]) -> bool:
+        """These are durable; whether that was news."""
+        news = [k for k in self._kept.values() if not k.durable and k.payload_id in payload_ids]
+        for kept in news:
+            kept.durable = True
+        return bool(news)
 
     def forget(self) -> None:
         """The broker has begun a new session: its packet ids mean nothing any more."""
