@@ -369,6 +369,44 @@ def test_broken_and_oversized_requests_are_refused_without_an_echo(ingest, reque
     assert post(ingest.port, "/v1/ingest/s1").status == 200
 
 
+def test_a_boundary_of_seventy_kilobytes_is_refused(ingest):
+    headers = {"Content-Type": "multipart/mixed; boundary=" + "b" * 70_000}
+    assert post(ingest.port, "/v1/ingest/s1", headers=headers).status in {400, 431}
+
+
+def test_fifty_thousand_parts_are_one_payload_that_ingest_does_not_take_apart(own, tmp_path):
+    body = b"--b\r\n\r\n\r\n" * 50_000 + b"--b--"
+    headers = {"Content-Type": "multipart/mixed; boundary=b"}
+    (answer,) = own((("/v1/ingest/s2", body), {"headers": headers, "key": "the next"}))
+    assert answer.status == 200
+    (record,) = logged(tmp_path)
+    assert dict(record.headers)["body"] == f"sha256:{hashlib.sha256(body).hexdigest()}".encode()
+
+
+def test_gzip_in_gzip_is_inflated_once_and_kept(own, tmp_path):
+    body = gzip.compress(gzip.compress(b"{}"))
+    (answer,) = own((("/v1/ingest/s1", body), {"headers": {"Content-Encoding": "gzip"}}))
+    assert answer.status == 200
+    assert logged(tmp_path)[0].value == body
+
+
+@pytest.mark.parametrize("header", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"])
+def test_a_header_that_names_another_method_changes_nothing(ingest, header):
+    answer = post(ingest.port, "/v1/ingest/s1", headers={header: "POST"}, method="PUT")
+    assert answer.status == 405
+    answer = post(ingest.port, "/v1/ingest/s1", headers={header: "DELETE"})
+    assert answer.status == 200
+
+
+def test_http_1_0_without_a_host_is_answered_and_the_connection_ends(ingest):
+    head = (
+        f"POST /v1/ingest/s1 HTTP/1.0\r\nAuthorization: Bearer {KEY}\r\n"
+        "Content-Length: 2\r\n\r\n{}"
+    )
+    assert raw(ingest.port, head.encode()).split(b" ", 2)[1] == b"200"
+    assert post(ingest.port, "/v1/ingest/s1").status == 200
+
+
 def test_headers_above_sixteen_kilobytes_together_are_refused(ingest):
     headers = {f"X-{number}": "v" * 4000 for number in range(5)}
     assert post(ingest.port, "/v1/ingest/s1", headers=headers).status == 431
