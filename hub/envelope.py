@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import schemas
 from hub.codec import EARLIEST_US, LATEST_US, Cut, EventCodec, micros
 from hub.connector import Connector, Event, Inner, Nothing, Options, Payload, Rejection
+from hub.defects import wrong_field
 from hub.defence import Defence
-from hub.errors import PayloadError, RecordError
+from hub.errors import HubError, PayloadError, RecordError
 from hub.identity import Identity, record_key
 from hub.likeness import HEADER as LIKE
 from hub.likeness import Likeness, likeness
@@ -155,10 +156,14 @@ class Envelope:
         Raises nothing a payload could cause: a parser that fails gives a `Rejection`.
         """
         for index, read in enumerate(self._read(payload, None, 0)):
-            if isinstance(read.outcome, Event):
-                yield read.reader._found(read.outcome, read, raw, index)  # noqa: SLF001 - one of these
-            else:
-                yield read.outcome
+            outcome = read.outcome
+            if isinstance(outcome, Event):
+                yield read.reader._found(outcome, read, raw, index)  # noqa: SLF001 - one of these
+            elif isinstance(outcome, Rejection | Nothing):
+                yield outcome
+            else:  # whatever a connector's types promise
+                what = f"it yields a {type(outcome).__name__}"  # type: ignore[unreachable]
+                yield read.reader._defect(what)  # noqa: SLF001
 
     def _read(self, payload: Payload, inner: Inner | None, depth: int) -> Iterator[_Read]:
         """Every outcome of a payload and of what it hands on; a reading without one is nothing."""
@@ -218,13 +223,26 @@ class Envelope:
         except PayloadError as error:
             yield Rejection.of(error)
         except Exception as error:  # noqa: BLE001 - a parser's defect must not stop its neighbours
-            yield Rejection(
-                code="parser-defect",
-                message=f"{type(error).__name__} in connector {self._connector.name}",
-                fix="report it with this payload; replay the dead letter after the fix",
-            )
+            yield self._defect(type(error).__name__)
+
+    def _defect(self, what: str, path: str = "") -> Rejection:
+        return Rejection(
+            code="parser-defect",
+            message=f"connector {self._connector.name}: {what}",
+            path=path,
+            fix="report it with this payload; replay the dead letter after the fix",
+        )
 
     def _found(self, event: Event, read: _Read, raw: RawRef, index: int) -> Result:
+        try:
+            return self._kept(event, read, raw, index)
+        except (HubError, OSError):
+            raise  # of the evidence store, say: not the event's fault
+        except Exception as error:  # noqa: BLE001 - nor must an event that can't be written
+            path, what = wrong_field(event) or ("", type(error).__name__)
+            return self._defect(f"an event that can't be written: {what}", path)
+
+    def _kept(self, event: Event, read: _Read, raw: RawRef, index: int) -> Result:
         told, inner = event, read.inner
         if inner is not None and inner.observed_at is not None and event.observed_at is None:
             event = replace(
@@ -269,7 +287,8 @@ class Envelope:
                 self._body(event),
             )
         except RecordError as error:
-            return Rejection(code=error.code, message=error.what, fix=error.fix)
+            path, what = wrong_field(event) or ("", error.what)
+            return Rejection(code=error.code, message=what, path=path, fix=error.fix)
         ref = {"situation": event.native_id or "", "alert": None}.get(event.noun, event.device_ref)
         return Canonical(
             event.noun,

@@ -1,6 +1,8 @@
 import hashlib
 from datetime import UTC, datetime
 
+import pytest
+
 import schemas
 from hub import (
     Connector,
@@ -16,7 +18,7 @@ from hub import (
 from hub.codec import EventCodec, RecordCodec
 from hub.config import TEST_ID_KEY
 from hub.defence import Defence
-from hub.envelope import Envelope, InnerRejection, RawRef, Withheld, raw_topic
+from hub.envelope import Canonical, Envelope, InnerRejection, RawRef, Withheld, raw_topic
 
 AT = datetime(2026, 3, 1, 1, 15, tzinfo=UTC)
 RAW = RawRef(bytes(32), "raw.x.v1", 3, 42)
@@ -24,7 +26,8 @@ RAW = RawRef(bytes(32), "raw.x.v1", 3, 42)
 
 def event(**more):
     noun = more.pop("noun", "detection")
-    return Event(noun=noun, kind="line.crossed", device_ref="cam/1", **{"body": {}, **more})
+    usual = {"kind": "line.crossed", "device_ref": "cam/1", "body": {}}
+    return Event(noun=noun, **usual | more)
 
 
 def results(parse, *, emits=("detection", "situation", "alert", "plate_read"), **more):
@@ -50,6 +53,54 @@ def test_an_event_gets_its_header_key_and_topic():
         "topic": "raw.x.v1", "partition": 3, "offset": 42, "index": 0, "sha256": bytes(32),
         "connector": "x", "connector_version": "1",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("wrong", "path", "message"),
+    [
+        ({"subject": (7,)}, "subject.0", "string"),
+        ({"kind": None}, "kind", "string"),
+        ({"device_ref": 5}, "device_ref", "string"),
+        ({"native_id": 5}, "native_id", "string"),
+        ({"lifecycle": "GONE"}, "lifecycle", "'NEW'"),
+        ({"observed_at": datetime(2026, 3, 1)}, "observed_at", "without a zone"),  # noqa: DTZ001
+        ({"published_at": "yesterday"}, "published_at", "datetime"),
+        ({"version_at": 7}, "version_at", "datetime"),
+        ({"position": (21.0, 105.8)}, "position", "Position"),
+        ({"quality_flags": (1,)}, "quality_flags.0", "string"),
+        ({"areas_reported": ("Ba Dinh",)}, "areas_reported.0", "Area"),
+        ({"pictures": (b"jpeg",)}, "pictures.0", "Picture"),
+        ({"body": None}, "body", "dictionary"),
+        ({"restricted": 3}, "restricted", "dictionary"),
+    ],
+)
+def test_an_event_with_a_field_of_another_type_is_refused_and_its_neighbours_are_not(
+    wrong, path, message
+):
+    before, found, after = results(
+        lambda _payload, _options: [event(), event(**wrong), event()], store=lambda _data: bytes(32)
+    )
+    assert (type(before), type(after)) == (Canonical, Canonical)
+    assert found.code in {"parser-defect", "schema-mismatch"}
+    assert found.path == path
+    assert message in found.message
+
+
+def test_what_is_no_outcome_is_refused_not_passed_over():
+    found = results(lambda _payload, _options: [None, event(), {"noun": "detection"}])
+    assert [getattr(each, "code", "event") for each in found] == [
+        "parser-defect", "event", "parser-defect",
+    ]  # fmt: skip
+    assert "a dict" in found[2].message
+
+
+def test_a_store_that_is_away_is_no_defect_of_the_event():
+    def store(_data):
+        raise OSError("the disk is away")
+
+    picture = Picture(data=b"jpeg", role="scene", content_type="image/jpeg")
+    with pytest.raises(OSError, match="away"):
+        results(lambda _payload, _options: [event(pictures=(picture,))], store=store)
 
 
 def test_keys_follow_the_noun():
