@@ -35,24 +35,27 @@ class Connection(RequestHandler):
         """Start to wait for the first request."""
         super().connection_made(transport)
         self._handling = False
+        self._due: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._expect_headers()
 
     def data_received(self, data: bytes) -> None:
         """Parse; the clock runs from the first byte of a request to the last of its headers."""
-        if not self._handling and self._timer is None:
+        if not self._handling and self._due is None:
             self._expect_headers()
         super().data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Stop the clock."""
-        self._stop_timer()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = self._timer = None
         super().connection_lost(exc)
 
     def begin(self) -> None:
         """The headers of a request are here."""
         self._handling = True
-        self._stop_timer()
+        self._due = None
 
     def end(self) -> None:
         """The request is answered; the next one may take its time to begin."""
@@ -68,7 +71,7 @@ class Connection(RequestHandler):
         """An error outside the handler, such as a request that is no HTTP."""
         del message  # it quotes the request
         _log.info("request refused: status=%d error=%s", status, type(exc).__name__)
-        self._stop_timer()
+        self._due = None
         if request.writer.output_size > 0:
             raise ConnectionError("an answer was already on its way")
         code = "internal" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "bad-request"
@@ -78,15 +81,20 @@ class Connection(RequestHandler):
         return answer
 
     def _expect_headers(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self.headers_s, self._too_slow)
+        loop = asyncio.get_running_loop()
+        self._due = loop.time() + self.headers_s
+        if self._timer is None:
+            self._timer = loop.call_at(self._due, self._look)
 
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _too_slow(self) -> None:
+    def _look(self) -> None:
+        """See whether headers are late. One timer serves many requests: none is made for each."""
         self._timer = None
+        if self._due is None:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._due:
+            self._timer = loop.call_at(self._due, self._look)
+            return
         _log.info("connection closed: no whole request headers in time")
         self.force_close()
 

@@ -214,21 +214,20 @@ class Front:
 
     async def _read(self, request: web.BaseRequest, source: Source, body: bytearray) -> None:
         """The body, never more of it than the source may send; `body` is what is reserved."""
-        limit = source.config.limits.body_bytes
-        if (request.content_length or 0) > limit:
+        if (request.content_length or 0) > source.config.limits.body_bytes:
             raise self._too_large(source)
         if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.writer.output_size = 0
+        content = request.content
         try:
+            if content.is_eof():
+                # It came whole with its headers, so there is nothing to wait for.
+                self._hold(content.read_nowait(), source, body)
+                return
             async with asyncio.timeout(BODY_S):
-                while not request.content.at_eof():
-                    piece = await request.content.readany()
-                    if len(body) + len(piece) > limit:
-                        raise self._too_large(source)
-                    if not self._budget.take(len(piece)):
-                        raise self._refused_as(_busy(), source)
-                    body += piece
+                while not content.at_eof():
+                    self._hold(await content.readany(), source, body)
         except TimeoutError:
             detail = "The body took too long."
             raise self._refused(
@@ -239,6 +238,13 @@ class Front:
             raise self._refused(
                 HTTPStatus.BAD_REQUEST, "bad-request", detail, source, close=True
             ) from None
+
+    def _hold(self, piece: bytes, source: Source, body: bytearray) -> None:
+        if len(body) + len(piece) > source.config.limits.body_bytes:
+            raise self._too_large(source)
+        if not self._budget.take(len(piece)):
+            raise self._refused_as(_busy(), source)
+        body += piece
 
     async def _check_inflated(self, body: bytes, source: Source) -> None:
         limit = source.config.limits.body_bytes
