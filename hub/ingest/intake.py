@@ -143,28 +143,29 @@ class Intake:
 
     def record(self, source: Source, arrival: Arrival, *, stored: str | None) -> RawRecord:
         """The raw record; `stored` is the body's name in the evidence store."""
-        kind = source.config.transport.kind
-        headers = {
-            "source_id": source.id,
-            "payload_id": arrival.payload_id,
-            "received_at": timestamp(arrival.received_at),
-            "content_type": header_text(arrival.content_type),
-            "sha256": stored or hashlib.sha256(arrival.body).hexdigest(),
-            "transport": kind,
-        }
+        digest = stored or hashlib.sha256(arrival.body).hexdigest()
+        headers = [
+            ("source_id", source.id.encode()),
+            ("payload_id", arrival.payload_id.encode()),
+            ("received_at", timestamp(arrival.received_at).encode()),
+            ("content_type", header_text(arrival.content_type).encode()),
+            ("sha256", digest.encode()),
+            ("transport", source.config.transport.kind.encode()),
+        ]
         for name, text in arrival.meta.items():
-            headers[f"meta.{name}"] = header_text(text)
+            headers.append((f"meta.{name}", header_text(text).encode()))
         if source.config.snapshot:
             part = arrival.snapshot or Snapshot(arrival.payload_id, 1, complete=True)
-            headers |= {"snapshot": part.id, "page": str(part.page)}
-            headers["complete"] = "true" if part.complete else "false"
+            complete = b"true" if part.complete else b"false"
+            headers += [("snapshot", part.id.encode()), ("page", b"%d" % part.page)]
+            headers.append(("complete", complete))
         if stored is not None:
-            headers["body"] = f"sha256:{stored}"
+            headers.append(("body", f"sha256:{stored}".encode()))
         return RawRecord(
             source.topic,
             record_key(source.id, source.shard(arrival.meta, arrival.body)),
             arrival.body if stored is None else b"",
-            [(name, text.encode()) for name, text in headers.items()],
+            headers,
         )
 
     def log(self, source: Source) -> IngestLog:

@@ -4,7 +4,6 @@ import hashlib
 import os
 import struct
 import time
-import uuid
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -109,9 +108,10 @@ def message_payload_id(source_id: str, message_id: str, sha256: str) -> str:
 def timestamp(seconds: float) -> str:
     """RFC 3339 in UTC, to the microsecond."""
     at = datetime.fromtimestamp(seconds, UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond:06d}Z"
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _uuid(bits: int, *, version: int) -> str:
     bits &= ~(0xF << 76 | 0x3 << 62)
-    return str(uuid.UUID(int=bits | version << 76 | 0x2 << 62))
+    text = f"{bits | version << 76 | 0x2 << 62:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from http import HTTPStatus
+from itertools import chain
 from typing import TypeVar
 from urllib.parse import unquote
 
@@ -140,7 +141,7 @@ class Front:
         return await self._take(request, source)
 
     def _authenticated(self, request: web.BaseRequest, rest: str) -> Source:
-        source_id, separator, secret = (unquote(part) for part in rest.partition("/"))
+        source_id, separator, secret = map(unquote, rest.partition("/"))
         if separator:
             right = self._door.path(source_id, secret, request.remote or "")
         else:
@@ -155,7 +156,7 @@ class Front:
 
     async def _take(self, request: web.BaseRequest, source: Source) -> web.Response:
         received_at = time.time()
-        if sum(len(name) + len(text) for name, text in request.raw_headers) > _HEADER_BYTES:
+        if sum(map(len, chain.from_iterable(request.raw_headers))) > _HEADER_BYTES:
             status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             raise self._refused(status, "headers", "The headers are too large.", source)
         if wait_s := self._buckets[source.id].take():
