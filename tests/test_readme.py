@@ -15,28 +15,17 @@ import sys
 import time
 import tomllib
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
-from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from hub.cli import main
 from hub.config import Config
 from hub.connector_table import example_entry, of_this_package, with_parts
 from hub.discovery import connectors
-from hub.engine import failpoint
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = (
-    "README.md",
-    "CHANGELOG.md",
-    ".github/CONTRIBUTING.md",
-    "connectors/README.md",
-    "ops/README.md",
-)
 # What confluent_kafka.schema_registry imports beside what the hub itself needs.
 DESERIALIZER_NEEDS = ("authlib", "cachetools", "httpx2")
 UP_S = 180
@@ -182,82 +171,10 @@ def test_every_block_has_a_language_the_tests_know() -> None:
         assert {block.language for block in blocks(document)} <= languages, document
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_documents_name_only_targets_that_exist(document: str) -> None:
-    text = (ROOT / document).read_text("utf-8")
-    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"(?:^|[`;] ?)make ([a-z][a-z-]*)", text, re.MULTILINE))
-    assert named <= targets
-
-
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_links_lead_somewhere(document: str) -> None:
-    file = ROOT / document
-    for target in re.findall(r"\]\(([^)\s]+)\)", file.read_text("utf-8")):
-        path, _, anchor = target.partition("#")
-        if "://" in target:
-            continue
-        assert not path or (file.parent / path).exists(), target
-        headings = re.findall(
-            r"^#+ (.+)$",
-            (file.parent / path if path else file).read_text("utf-8") if anchor else "",
-            re.MULTILINE,
-        )
-        made = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
-        assert not anchor or anchor in made, target
-
-
-def commands_in(document: str) -> Iterator[list[str]]:
-    """The words after `hub` of every command a document names, in its text and its blocks."""
-    text = re.sub(r"\\\n\s*", "", (ROOT / document).read_text("utf-8"))
-    in_text = re.findall(r"`(?:[A-Z_]+=\S+ )*hub ([^`]*)`", text)
-    in_blocks = re.findall(r"^(?:[^`\n]*\| )?hub (.*)$", text, re.MULTILINE)
-    for words in (command.split() for command in (*in_text, *in_blocks)):
-        yield words[2:] if words[:1] == ["--config"] else words
-
-
-def help_of(*words: str) -> str:
-    with redirect_stdout(StringIO()) as out, redirect_stderr(out):
-        main([*words, "--help"])
-    return out.getvalue()
-
-
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_documents_name_only_commands_and_options_that_exist(document: str) -> None:
-    unknown = []
-    for words in commands_in(document):
-        if not words or not re.fullmatch("[a-z]+", words[0]):
-            continue  # the command itself, or an option of it
-        named = words[: 2 if "COMMAND" in help_of(words[0]).split("\n")[0] else 1]
-        shown = help_of(*named)
-        options = [word for word in words if re.fullmatch(r"--[a-z-]+", word)]
-        if not shown.startswith(f"usage: hub {' '.join(named)}") or "invalid choice" in shown:
-            unknown.append(" ".join(words))
-        unknown += [f"{' '.join(named)} {each}" for each in options if each not in shown]
-    assert unknown == []
-
-
-def test_the_failpoints_are_all_told() -> None:
-    text = (ROOT / ".github/CONTRIBUTING.md").read_text("utf-8")
-    assert [name for name in failpoint.NAMES if f"`{name}`" not in text] == []
-
-
-def test_every_section_that_an_error_points_to_is_there() -> None:
-    headings = set(
-        re.findall(r"^#+ (.+)$", (ROOT / "ops/README.md").read_text("utf-8"), re.MULTILINE)
-    )
-    named = {
-        section
-        for file in (ROOT / "hub").rglob("*.py")
-        for section in re.findall(r"'([^'\n]+)' in ops/README\.md", file.read_text("utf-8"))
-    }
-    assert named
-    assert named <= headings
-
-
 # connectors/README.md
 
 CONNECTORS = "connectors/README.md"
+RUN = "**6. Run it.**"
 
 
 class Step(NamedTuple):
@@ -267,10 +184,11 @@ class Step(NamedTuple):
     file: str
 
 
-def steps(heading: str) -> list[Step]:
-    """The blocks of a section, each with the name its text gives it."""
+def steps(heading: str, *, after: str = "", before: str = "\n## ") -> list[Step]:
+    """The blocks of a section or a part of it, each with the name its text gives it."""
     text = (ROOT / CONNECTORS).read_text("utf-8").partition(f"\n## {heading}\n")[2]
-    section = text.partition("\n## ")[0]
+    section = text.partition("\n## ")[0].partition(after)[2] if after else text
+    section = section.partition(before)[0]
     found = []
     for number, match in enumerate(
         re.finditer(r"^```(\w+)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL), 1
@@ -286,25 +204,42 @@ def follow(reader: Reader, step: Step) -> None:
     """Do what the block says; a comment says which exit code is right where it is not 0."""
     if step.file:
         (reader.folder / step.file).write_text(step.block.text, "utf-8")
-    elif step.block.language == "bash":
+    elif " up " in step.block.text:
+        reader.up(step.block.text)
+    elif not re.search(r"# exit code|^cd ", step.block.text, re.MULTILINE):
+        reader.bash(step.block.text)
+    else:
         lines = step.block.text.splitlines()
         for line in lines:
             expected = re.search(r"# exit code (\d)", line)
             reader.bash(f"{line}\n", expected=int(expected[1]) if expected else 0)
             if line.startswith("cd "):
                 reader.folder /= line.removeprefix("cd ")
-    else:
-        assert step.block.language == "toml", "a block that is neither saved nor run"
-        Config.model_validate(tomllib.loads(step.block.text))
 
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Reader:
-    """A reader who has walked through the tutorial, word for word, to its end."""
+    """A reader who has walked through the tutorial, word for word, until it is to run."""
     reader = Reader(tmp_path_factory.mktemp("tutorial"), environment())
-    for step in steps("Write one in thirty minutes"):
+    for step in steps("Write one in thirty minutes", before=RUN):
         follow(reader, step)
     return reader
+
+
+@pytest.fixture(scope="module")
+def installed(walked: Reader) -> Iterator[Reader]:
+    """The same, where the package was installed: its entry point is found."""
+    folder = walked.folder
+    info = folder / "example_loops-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: example-loops\nVersion: 1\n")
+    points = tomllib.loads((folder / "pyproject.toml").read_text())["project"]["entry-points"]
+    (entry,) = points["hub.connectors"].items()
+    (info / "entry_points.txt").write_text(f"[hub.connectors]\n{entry[0]} = {entry[1]}\n")
+    reader = Reader(folder, environment(PYTHONPATH=str(folder)))
+    yield reader
+    reader.close()
+    shutil.rmtree(info)
 
 
 def test_the_tutorial_ends_with_a_connector_that_keeps_every_rule(walked: Reader) -> None:
@@ -325,20 +260,26 @@ def test_the_tutorial_begins_with_the_command_that_makes_all() -> None:
     assert sections[0] == "Write one in thirty minutes"
 
 
-def test_the_connector_of_the_tutorial_is_found_once_it_is_installed(walked: Reader) -> None:
-    folder = walked.folder
-    installed = folder / "example_loops-1.dist-info"
-    installed.mkdir()
-    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: example-loops\nVersion: 1\n")
-    points = tomllib.loads((folder / "pyproject.toml").read_text())["project"]["entry-points"]
-    (entry,) = points["hub.connectors"].items()
-    (installed / "entry_points.txt").write_text(f"[hub.connectors]\n{entry[0]} = {entry[1]}\n")
-    at = Reader(folder, environment(PYTHONPATH=str(folder)))
-    at.bash("hub connector list --json")
-    found = [json.loads(line) for line in at.printed.splitlines()]
+def test_the_connector_of_the_tutorial_is_found_once_it_is_installed(installed: Reader) -> None:
+    installed.bash("hub connector list --json")
+    found = [json.loads(line) for line in installed.printed.splitlines()]
     (own,) = (each for each in found if each["name"] == "example_loops")
     assert (own["module"], own["tier"]) == ("example_loops", "bronze")
-    installed.joinpath("entry_points.txt").unlink()
+
+
+@pytest.mark.kafka
+def test_the_tutorial_ends_with_a_source_whose_events_arrive(installed: Reader) -> None:
+    *first, curl, last = steps("Write one in thirty minutes", after=RUN)
+    for step in first:
+        follow(installed, step)
+    assert installed.printed.endswith("  samples/first.json\n")
+    assert "✗" not in installed.printed
+    follow(installed, curl)
+    assert json.loads(installed.printed)["payload_id"]
+    follow(installed, last)
+    explained, refused = installed.printed.partition("\ncount ")[::2]
+    assert "traffic.measurement.v1" in explained
+    assert "loops-giai-phong  example_loops 1" in refused
 
 
 def test_the_connector_of_the_tutorial_is_in_the_house_style(walked: Reader) -> None:

@@ -15,7 +15,8 @@ __all__ = ["add"]
 
 _TIMEOUT_S = 30
 _FIXES = {
-    401: "give the source's key with --key or HUB_PUSH_KEY",
+    401: "give the source's key with --key or HUB_PUSH_KEY, or, where its entry has `path_sha256`, "
+    "--secret from a network in `allow`; after a change of hub.toml: `hub reload`",
     403: "send from a network the source's entry allows",
     404: "check --url",
     413: "the source's limits.body_bytes allows less",

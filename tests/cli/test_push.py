@@ -71,7 +71,9 @@ def test_a_secret_path_is_used_without_a_header(ingest, payload, capsys):
 @pytest.mark.parametrize(
     ("status", "code_and_text"),
     [
-        (401, (2, "HUB_PUSH_KEY")),
+        (401, (2, "--key or HUB_PUSH_KEY")),
+        (401, (2, "where its entry has `path_sha256`, --secret from a network in `allow`")),
+        (401, (2, "after a change of hub.toml: `hub reload`")),
         (413, (1, "limits.body_bytes")),
         (429, (1, "again after 7 s")),
         (503, (1, "again after 7 s")),
