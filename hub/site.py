@@ -3,10 +3,11 @@
 Production does without: there the cluster is the city's, and `hub run` runs the stages.
 """
 
+import json
 import logging
 import os
+import re
 import secrets
-import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -24,9 +25,10 @@ from hub.errors import EnvironmentNotReadyError
 from hub.kafka.admin import Cluster
 from hub.registry import Registry
 from hub.stack import Stack
+from hub.stack.ports import choose_ports
 from hub.supervisor import Supervisor, worker_commands
 
-__all__ = ["Site"]
+__all__ = ["Site", "write_settings"]
 
 _log = logging.getLogger("hub.site")
 _STAGES = ("ingest", "normalise", "process")
@@ -36,18 +38,33 @@ _READY_S = 60.0
 _PARTITIONS = {"raw": 3, "canonical": 3, "subscriber": 3}
 
 
+def write_settings(file: Path, values: Mapping[str, Any], *, origin: Path | None) -> None:
+    """Write a site's `hub.toml`; its head says where its sources come from."""
+    head = "# Written by `hub up`; edits are lost at its next start."
+    if origin is not None:
+        # Quoted, as a file's name may hold a line break.
+        named = json.dumps(str(origin), ensure_ascii=False)
+        head += f" Sources are those of\n# {named}: edit that file, then `hub reload --sources` it."
+    temporary = file.with_suffix(".tmp")
+    temporary.write_text(f"{head}\n\n{tomli_w.dumps(values)}", "utf-8")
+    temporary.replace(file)
+
+
 @dataclass(slots=True)
 class Site:
     """Starts everything in `data`; a context manager that stops it in the right order.
 
-    `sources` is the `source` table of `hub.toml`; `devices` a register as CSV. `say` hears of each
-    step in words.
+    `sources` is the `source` table of `hub.toml`, and `origin` the file it comes from; `devices` a
+    register as CSV. Without `ingest_port` payloads are taken where they were the last time. `say`
+    hears of each step in words.
     """
 
     data: Path
     sources: Mapping[str, Any] = field(default_factory=dict)
     devices: str = ""
     port_base: int | None = None
+    ingest_port: int | None = None
+    origin: Path | None = None
     say: Callable[[str], None] = lambda _text: None
     stack: Stack | None = None
     config: Config = field(default_factory=Config)
@@ -147,16 +164,23 @@ class Site:
             "ingest": {"port": self._ingest_port()},
             "source": self.sources,
         }
-        self.config_file.write_text(tomli_w.dumps(values), "utf-8")
+        write_settings(self.config_file, values, origin=self.origin)
         self.config = load(self.config_file, {"HUB_ID_KEY_FILE": str(key)})
 
     def _ingest_port(self) -> int:
+        """The port that was asked for, else that of the last time, as devices know it."""
+        if self.ingest_port:
+            return self.ingest_port
         if self.port_base is not None:
             return self.port_base + 10
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port: int = free.getsockname()[1]
-        return port
+        remembered = []
+        if self.config_file.exists():
+            # Not parsed: it is written anew, whatever people have made of it.
+            text = self.config_file.read_text("utf-8", "replace")
+            remembered = [
+                int(port) for port in re.findall(r"^port = (\d{1,5})$", text, re.MULTILINE)[:1]
+            ]
+        return choose_ports(1, base=None, remembered=remembered)[0]
 
     def _load_registers(self, registry: Registry) -> None:
         rules = Path(routes.SHIPPED)

@@ -2,11 +2,14 @@
 
 import argparse
 import json
+import tomllib
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hub.cli.common import Commands, command, config_of, json_option
-from hub.errors import EnvironmentNotReadyError
+from hub.cli.common import Commands, command, config_of, config_path, json_option
+from hub.config import load
+from hub.errors import ConfigError, EnvironmentNotReadyError
 
 if TYPE_CHECKING:
     from hub.config import Config
@@ -31,6 +34,12 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
             "do not notice. A wrong configuration changes nothing: exit code 2, and what to mend."
         ),
     )
+    parser.add_argument(
+        "--sources",
+        type=Path,
+        metavar="FILE",
+        help="of a site of `hub up`: put FILE's sources into its configuration first",
+    )
     json_option(parser)
 
 
@@ -39,6 +48,8 @@ def _reload(arguments: argparse.Namespace) -> int:
 
     config = config_of(arguments)
     data = config.data
+    if arguments.sources is not None:
+        config = config.model_copy(update={"source": load(arguments.sources).source})
     _check(config)
     processes = running(data)
     if not processes:
@@ -47,7 +58,8 @@ def _reload(arguments: argparse.Namespace) -> int:
             where=str(data / "slots"),
             fix="start one with `hub run`, or run this on its machine with its configuration",
         )
-
+    if arguments.sources is not None:
+        _put(arguments.sources, config_path(arguments), data)
     for process, pid in processes.items():
         answer = tell(data, process, pid, within_s=_WITHIN_S)
         if answer is None:
@@ -61,6 +73,22 @@ def _reload(arguments: argparse.Namespace) -> int:
             # Those that were not asked yet keep the old one too.
             return 2
     return 0
+
+
+def _put(sources: Path, path: Path | None, data: Path) -> None:
+    """Write the sources of a file into the configuration of the site in this folder."""
+    from hub.site import write_settings
+
+    if path is None or path.resolve() != (data / "hub.toml").resolve():
+        raise ConfigError(
+            "not the configuration of a site of `hub up`",
+            where=str(path or "--config"),
+            fix="set HUB_CONFIG to hub.toml in its folder, or change the sources there and leave "
+            "--sources out",
+        )
+    values = tomllib.loads(path.read_text("utf-8"))
+    values["source"] = tomllib.loads(sources.read_text("utf-8")).get("source", {})
+    write_settings(path, values, origin=sources.resolve())
 
 
 def _check(config: "Config") -> None:

@@ -5,9 +5,13 @@ import logging
 import tempfile
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hub.cli.common import Commands, command, config_path
 from hub.errors import ConfigError, EnvironmentNotReadyError
+
+if TYPE_CHECKING:
+    from hub.site import Site
 
 __all__ = ["add"]
 
@@ -24,32 +28,28 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
         example="hub --config hub.toml up --data data",
         description=(
             "Starts Kafka, the registry and every stage on this machine, until Ctrl-C or `hub "
-            "down`. Sources come from the configuration (--config, ./hub.toml); ports and folders "
-            "are the site's own, written to DIR/hub.toml for the other commands."
+            "down`. Sources and `ingest.port` come from the configuration (--config, ./hub.toml); "
+            "all else is the site's own, written to DIR/hub.toml for the other commands. `hub "
+            "reload --sources FILE` takes changed sources."
         ),
     )
     up.add_argument(
         "--data", type=Path, metavar="DIR", help="keep everything there (default: a temporary one)"
     )
-    up.add_argument("--port-base", type=int, metavar="N", help="first port (default: free ones)")
+    up.add_argument(
+        "--port-base", type=int, metavar="N", help="first port (default: free ones, which it keeps)"
+    )
     down = command(commands, "down", _down, help_="stop them", example="hub down --data data")
     down.add_argument("--data", type=Path, metavar="DIR", required=True, help="folder of `hub up`")
 
 
 def _up(arguments: argparse.Namespace) -> int:
-    from hub.site import Site
     from hub.worker import stop_on_signals
 
     logging.basicConfig(level=logging.WARNING)
-    sources = _sources(config_path(arguments))
     with tempfile.TemporaryDirectory(prefix="hub-up-") as folder, stop_on_signals() as stop:
         data = (arguments.data or Path(folder)).resolve()
-        with Site(
-            data,
-            sources=sources,
-            port_base=arguments.port_base,
-            say=lambda text: print(f"· {text}", flush=True),
-        ) as site:
+        with _site(config_path(arguments), data, arguments.port_base) as site:
             supervisor = site.supervisor
             assert supervisor is not None
             supervisor.add("expire", ["evidence", "expire", "--every", "24"]).start()
@@ -68,16 +68,31 @@ def _up(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _sources(path: Path | None) -> dict[str, object]:
-    """The `source` table of a configuration, checked as a whole first."""
-    if path is None:
-        return {}
+def _site(path: Path | None, data: Path, port_base: int | None) -> "Site":
+    """A site with what it takes of a configuration; says what it does not take."""
     from hub.config import load
+    from hub.site import Site
 
-    load(path)
-    table = tomllib.loads(path.read_text("utf-8")).get("source", {})
-    assert isinstance(table, dict)
-    return table
+    def say(text: str) -> None:
+        print(f"· {text}", flush=True)
+
+    if path is None:
+        return Site(data, port_base=port_base, say=say)
+    ingest = load(path).ingest
+    given = tomllib.loads(path.read_text("utf-8"))
+    sources = given.pop("source", {})
+    own = {f"ingest.{key}" for key in given.pop("ingest", {})} - {"ingest.port"}
+    others = sorted({*given, *own})
+    if others:
+        say(f"not taken from {path}, as the site has its own: {', '.join(others)}")
+    return Site(
+        data,
+        sources=sources,
+        port_base=port_base,
+        ingest_port=ingest.port if "port" in ingest.model_fields_set else None,
+        origin=path.resolve(),
+        say=say,
+    )
 
 
 def _down(arguments: argparse.Namespace) -> int:

@@ -168,3 +168,31 @@ def test_without_a_process_it_says_where_it_looked(tmp_path):
 
     run(scenario())
     assert load(tmp_path / "hub.toml", {}).slot == "one"
+
+
+def test_a_site_takes_the_sources_of_the_file_that_people_edit(tmp_path):
+    async def scenario():
+        hub = Hub(tmp_path)
+        hub.file = tmp_path / "data" / "hub.toml"
+        hub.file.parent.mkdir()
+        edited, elsewhere = tmp_path / "sources.toml", tmp_path / "hub.toml"
+        async with hub.running(""):
+            before = hub.file.read_text()
+            edited.write_text('[source.late]\nconnector = "cup"\n')
+            code, _, err = await hub.called("reload", "--sources", str(edited))
+            assert (code, hub.file.read_text()) == (2, before)
+            assert "'cup'" in err
+
+            edited.write_text('[source.late]\nconnector = "cap"\n[ingest]\nport = 1\n')
+            code, out, err = await hub.called("reload", "--sources", str(edited))
+            assert (code, out, err) == (0, "ingest.one: added late\n", "")
+            assert str(edited) in hub.file.read_text().splitlines()[1]
+            assert load(hub.file, {}).ingest.port == hub.port
+
+            elsewhere.write_text(before)
+            hub.file = elsewhere
+            code, _, err = await hub.called("reload", "--sources", str(edited))
+            assert (code, elsewhere.read_text()) == (2, before)
+            assert "not the configuration of a site of `hub up`" in err
+
+    run(scenario())
