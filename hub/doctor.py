@@ -1,5 +1,6 @@
 """What is ready and what is not, one finding a check; a failed check never stops the next."""
 
+import hashlib
 import importlib.util
 import shutil
 import tempfile
@@ -19,12 +20,17 @@ from hub.config import Config
 from hub.dead_letter import TOPIC as DEAD_LETTERS
 from hub.discovery import connector, options_of
 from hub.errors import HubError
+from hub.ingest.auth import Door
 from hub.kafka.admin import Cluster
 from hub.registry import Registry
+from hub.supervisor import LATELY_S, ended_lately
 from hub.tables import rows
 
 __all__ = ["Finding", "examine"]
 
+# What stands in examples; and what `sha256sum` makes of an empty file.
+_PLACEHOLDERS = {digit * 64 for digit in "0123456789abcdef"}
+_EMPTY = hashlib.sha256().hexdigest()
 _SPACE_MIN = 2 * 2**30
 _LAG_NOTED = 10_000
 _LATELY = timedelta(minutes=5)
@@ -46,12 +52,14 @@ def examine(config: Config) -> Iterator[Finding]:
     """Every check, in the order in which things need each other."""
     checks: list[tuple[str, Callable[[Config], Iterator[Finding]]]] = [
         ("configuration", _sources),
+        ("keys of sources", _keys),
         ("id key", _id_key),
         ("data folder", _data),
         ("embedded stack", _embedded),
         ("kafka", _kafka),
         ("registry", _registry),
         ("topics and schemas", _topics),
+        ("stages", _stages),
         ("ingest", _ingest),
         ("lag", _lag),
         ("paused sources", _paused),
@@ -75,6 +83,29 @@ def _sources(config: Config) -> Iterator[Finding]:
     else:
         fix = "add [source.<id>] to hub.toml"
         yield Finding("configuration", "note", "no source is configured", fix)
+
+
+def _keys(config: Config) -> Iterator[Finding]:
+    """Whether a key fits each source that is pushed to, and whence a secret path is taken."""
+    Door(config.source)
+    for name, source in config.source.items():
+        if source.transport.kind != "http_push":
+            continue
+        auth = source.auth
+        given = {"bearer_sha256": auth.bearer_sha256, "path_sha256": auth.path_sha256}
+        fits = {
+            key: {text.lower() for text in hashes} - _PLACEHOLDERS for key, hashes in given.items()
+        }
+        fix = f"write the hash of its key into source.{name}.auth: printf %s KEY | sha256sum"
+        for key in (key for key, hashes in fits.items() if _EMPTY in hashes):
+            yield Finding(f"source {name}", "wrong", f"{key} is the hash of an empty key", fix)
+        if not any(fits.values()):
+            unfit = [f"{key} is a placeholder" for key, hashes in given.items() if hashes]
+            why = " and ".join(unfit) or "its entry has none"
+            yield Finding(f"source {name}", "wrong", f"no key fits: {why}", fix)
+        elif fits["path_sha256"]:
+            whence = ", ".join(auth.allow) or "this machine, as `allow` names no network"
+            yield Finding(f"source {name}", "note", f"its secret path is taken only from {whence}")
 
 
 def _id_key(config: Config) -> Iterator[Finding]:
@@ -145,6 +176,16 @@ def _topics(config: Config) -> Iterator[Finding]:
     text = f"{len(changes)} differ, first {first.action} {first.name} ({first.text})"
     fix = first.fix if refused else "run `hub topics apply`"
     yield Finding("topics and schemas", "wrong", text, fix)
+
+
+def _stages(config: Config) -> Iterator[Finding]:
+    """Stages that end and are started again, as `hub up` or `hub run` of this folder tell."""
+    logs = config.data / "logs"
+    for name, count in ended_lately(logs, time.time()).items():
+        times = "once" if count == 1 else f"{count} times"
+        text = f"{name} ended {times} in the last {LATELY_S / 60:.0f} min and was started again"
+        state: Literal["wrong", "note"] = "note" if count == 1 else "wrong"
+        yield Finding("stages", state, text, f"see {logs / name}.log")
 
 
 def _ingest(config: Config) -> Iterator[Finding]:

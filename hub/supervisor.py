@@ -4,6 +4,7 @@ A worker that is killed leaves nothing to clean up: its successor takes over its
 the open transaction, and goes on at the committed offsets.
 """
 
+import json
 import logging
 import os
 import signal
@@ -18,13 +19,26 @@ from pathlib import Path
 from hub.reloading import ROLES
 from hub.stack.process import spawn
 
-__all__ = ["Supervisor", "Worker", "worker_commands"]
+__all__ = ["LATELY_S", "Supervisor", "Worker", "ended_lately", "worker_commands"]
 
 _log = logging.getLogger("hub.supervisor")
 _STOP_S = 15.0
 _SETTLED_S = 30.0
 # Codes of `hub` that a new start can't mend: wrong use or configuration.
 _HOPELESS = (2,)
+# How long an end is told to those who ask.
+LATELY_S = 300.0
+_ENDS = "ended.json"
+
+
+def ended_lately(folder: Path, now: float) -> dict[str, int]:
+    """How often each worker with its log in this folder has ended by itself lately."""
+    try:
+        ends = json.loads((folder / _ENDS).read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    found = {name: sum(at > now - LATELY_S for at in times) for name, times in ends.items()}
+    return {name: count for name, count in found.items() if count}
 
 
 def worker_commands(stages: Sequence[str], lanes: Sequence[str]) -> dict[str, list[str]]:
@@ -85,6 +99,7 @@ class Supervisor:
     config: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     workers: dict[str, Worker] = field(default_factory=dict)
+    _ends: dict[str, list[float]] = field(default_factory=dict)
 
     def add(
         self,
@@ -105,7 +120,8 @@ class Supervisor:
         return worker
 
     def start(self) -> None:
-        """Start every worker."""
+        """Start every worker; what ended before is history."""
+        (self.folder / _ENDS).unlink(missing_ok=True)
         for worker in self.workers.values():
             worker.start()
 
@@ -116,6 +132,7 @@ class Supervisor:
             if worker.pid is not None or worker.given_up is not None or now < worker.not_before:
                 continue
             code = worker.process.returncode if worker.process else 0
+            self._note(worker)
             if code in _HOPELESS:
                 worker.given_up = code
                 _log.error("%s can't run:\n%s", worker.name, worker.tail())
@@ -124,6 +141,15 @@ class Supervisor:
             worker.start()
             quick = worker.started - now < _SETTLED_S
             worker.not_before = now + (min(10.0, 0.5 * 2 ** min(worker.starts, 5)) if quick else 0)
+
+    def _note(self, worker: Worker) -> None:
+        """Write down when it ended, for `hub doctor`: between two ends all looks well."""
+        now = time.time()
+        kept = [at for at in self._ends.get(worker.name, []) if at > now - LATELY_S]
+        self._ends[worker.name] = [*kept, now]
+        temporary = self.folder / f"{_ENDS}.tmp"
+        temporary.write_text(json.dumps(self._ends), "utf-8")
+        temporary.replace(self.folder / _ENDS)
 
     def run(self, stop: threading.Event) -> None:
         """Start and watch until stopped or until a worker can't run at all."""
