@@ -326,7 +326,7 @@ def test_every_connector_is_in_the_contract_that_keeps_them_apart() -> None:
     assert listed == wanted
 
 
-def test_the_table_of_helpers_is_complete() -> None:
+def test_the_table_of_helpers_is_complete_and_in_order() -> None:
     text = (ROOT / "connectors/README.md").read_text("utf-8").split("## Shared helpers")[1]
     modules = {path.stem for path in (ROOT / "connectors/_formats").glob("*.py")} - {"__init__"}
-    assert set(re.findall(r"^\| `(\w+)`", text, re.MULTILINE)) == modules
+    assert re.findall(r"^\| `(\w+)`", text, re.MULTILINE) == sorted(modules)
