@@ -267,6 +267,7 @@ def test_the_connector_of_the_tutorial_is_found_once_it_is_installed(installed: 
     assert (own["module"], own["tier"]) == ("example_loops", "bronze")
 
 
+@pytest.mark.slow
 @pytest.mark.kafka
 def test_the_tutorial_ends_with_a_source_whose_events_arrive(installed: Reader) -> None:
     *first, curl, last = steps("Write one in thirty minutes", after=RUN)
