@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import hub
 from connectors._formats.json import parse_json
-from connectors._formats.members import the_items, the_number, the_object, the_text
+from connectors._formats.members import the_items, the_number, the_object, the_text, the_truth
 from connectors._formats.pictures import a_box
 from connectors._formats.plates import read_plate, without_plate
 from connectors._formats.text import clean
@@ -128,7 +128,7 @@ def _event(
 ) -> Iterator[Outcome]:
     if not the_text(after, "id"):
         raise PayloadError("an object without an id", code="missing-field", path="after/id")
-    if after.get("false_positive") is True:
+    if the_truth(after, "false_positive"):
         yield Nothing(why="a false positive, as Frigate says")
         return
     yield _tracked(after, _STATES.get(kind, "UNKNOWN"), payload, options)

@@ -25,6 +25,7 @@ from typing import Any, Final
 from connectors._formats.contacts import without_contacts
 from connectors._formats.html_text import html_text
 from connectors._formats.json import a_list, an_object, parse_json, shown
+from connectors._formats.members import the_truth
 from connectors._formats.shapes import points_of, position_of
 from connectors._formats.spelt import iso_of_ms
 from connectors._formats.text import clean, snake
@@ -108,7 +109,7 @@ def _event(
         observed_at=stamp.at,
         published_at=published_at,
         time_quality=stamp.quality,
-        lifecycle="ENDED" if members.get("ended") is True or over else "UNKNOWN",
+        lifecycle="ENDED" if the_truth(members, "ended") or over else "UNKNOWN",
         position=position_of(feature.get("geometry")) if points else None,
         areas_reported=tuple(_areas(roads)),
         quality_flags=tuple(dict.fromkeys(found)),

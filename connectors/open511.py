@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from connectors._formats.contacts import without_contacts
 from connectors._formats.json import Path, a_list, an_object, parse_json, shown
-from connectors._formats.members import the_items, the_object, the_text
+from connectors._formats.members import the_items, the_object, the_text, the_truth
 from connectors._formats.shapes import points_of, position_of
 from connectors._formats.text import snake
 from connectors._formats.times import Stamp, read_stamp
@@ -108,7 +108,7 @@ def _event(event: Mapping[str, Any], path: Path, payload: Payload, options: Opti
             or the_text(event, "route_display"),
             "direction": the_text(first, "direction") or the_text(event, "direction"),
             "lanes": _lanes(roads),
-            "impact": the_text(first, "state") or ("closed" if event.get("closed") is True else ""),
+            "impact": the_text(first, "state") or ("closed" if the_truth(event, "closed") else ""),
             "points": points,
         },
     )

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from connectors._formats.json import Path, a_list, an_object, parse_json, shown
-from connectors._formats.members import the_items, the_number, the_object, the_text
+from connectors._formats.members import the_items, the_number, the_object, the_text, the_truth
 from connectors._formats.pictures import a_box
 from connectors._formats.plates import read_plate, without_plate
 from connectors._formats.times import Stamp, read_epoch
@@ -64,7 +64,7 @@ def _group(group: Mapping[str, Any], listed: str, payload: Payload, options: Opt
     )
     native_id, withheld = without_plate(the_text(group, "best_uuid"), plate["text"])
     camera = "/".join(filter(None, (the_text(group, "site_id"), the_text(group, "camera_id"))))
-    preview = ("preview",) if group.get("is_preview") is True else ()
+    preview = ("preview",) if the_truth(group, "is_preview") else ()
     vehicle = the_object(group, "vehicle")
     return Event(
         noun="plate_read",
@@ -124,7 +124,7 @@ def _streams(document: Mapping[str, Any], payload: Payload, options: Options) ->
             path = shown(("video_streams", place))
             yield Rejection(code="wrong-type", message="expected an object", path=path)
             continue
-        runs = stream.get("is_streaming") is True
+        runs = the_truth(stream, "is_streaming")
         camera = the_text(stream, "camera_id")
         yield Event(
             noun="health",

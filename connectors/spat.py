@@ -41,6 +41,7 @@ from connectors._formats.json import (
     parse_json,
     shown,
 )
+from connectors._formats.members import the_truth
 from connectors._formats.text import snake
 from connectors._formats.times import read_stamp
 from connectors._formats.xml import as_values, parse_xml
@@ -206,7 +207,7 @@ def _bare(
             message="neither ODE metadata nor a ProcessedSpat",
             path="metadata" if "messageType" not in document else "messageType",
         )
-    flags = [] if document.get("cti4501Conformant", True) else ["cti4501_nonconformant"]
+    flags = ["cti4501_nonconformant"] if the_truth(document, "cti4501Conformant") is False else []
     remarks = document.get("validationMessages")
     for remark in remarks if isinstance(remarks, list) else ():
         where = str(remark.get("jsonPath", "")) if isinstance(remark, dict) else ""

@@ -5,12 +5,13 @@ For the many optional facts of a report. What an event can't do without is read 
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from connectors._formats.text import clean
 
-__all__ = ["the_integer", "the_items", "the_number", "the_object", "the_text"]
+__all__ = ["the_integer", "the_items", "the_number", "the_object", "the_text", "the_truth"]
 
+_TRUTHS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _LARGEST = 2**53  # what a float holds to the unit; microseconds since 1970 are below
 
 
@@ -53,3 +54,8 @@ def the_integer(data: Mapping[str, Any], name: str) -> int | None:
     """A member as a whole number that fits 32 bits; None for anything else."""
     value = the_number(data, name)
     return int(value) if value is not None and value.is_integer() and abs(value) < 2**31 else None
+
+
+def the_truth(data: Mapping[str, Any], name: str) -> bool | None:
+    """A member as yes or no, be it a word or a number: "False" is no; None for anything else."""
+    return _TRUTHS.get(the_text(data, name).lower())

@@ -174,3 +174,15 @@ def test_a_broken_entry_of_a_list_hides_no_other():
 def test_what_is_no_message_of_frigate_is_refused(data):
     with pytest.raises(PayloadError):
         read(data, "")
+
+
+def test_an_object_whose_beginning_was_missed_is_followed_from_its_next_message():
+    found = [one(message(kind)) for kind in ("update", "end")]
+    assert [each.body["state"] for each in found] == ["ONGOING", "STOPPED"]
+    assert {each.subject for each in found} == {("1773449149.5-abc123",)}
+
+
+@pytest.mark.parametrize("word", ["False", "false", False, None])
+def test_false_as_a_text_is_no_false_positive(word):
+    assert isinstance(one(message(false_positive=word)), Event)
+    assert isinstance(one(message(false_positive="True")), Nothing)

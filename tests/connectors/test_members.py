@@ -1,5 +1,7 @@
 import math
+from unicodedata import normalize
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +11,7 @@ from connectors._formats.members import (
     the_number,
     the_object,
     the_text,
+    the_truth,
 )
 
 ANYTHING = st.recursive(
@@ -24,6 +27,7 @@ def test_nothing_makes_a_member_fail(value):
     assert isinstance(the_text(data, "x"), str)
     assert isinstance(the_object(data, "x"), dict)
     assert isinstance(the_items(data, "x"), list)
+    assert the_truth(data, "x") in {True, False, None}
     number, integer = the_number(data, "x"), the_integer(data, "x")
     assert number is None or math.isfinite(number)
     assert integer is None or abs(integer) < 2**31
@@ -41,3 +45,25 @@ def test_a_missing_member_is_empty():
     assert the_text({}, "x") == ""
     assert the_object({}, "x") == {}
     assert the_items({}, "x") == []
+    assert the_truth({}, "x") is None
+
+
+@pytest.mark.parametrize(
+    ("value", "truth"),
+    [
+        *(("False", False), ("false", False), (False, False), ("0", False), (0, False)),
+        *(("True", True), ("TRUE", True), (True, True), ("1", True), (1, True)),
+        *(("", None), (None, None), ("unknown", None), ([], None), (2, None)),
+    ],
+)
+def test_false_as_a_text_is_no(value, truth):
+    assert the_truth({"x": value}, "x") is truth
+
+
+def test_an_id_is_one_text_whether_it_came_as_a_number_or_a_text():
+    assert the_text({"x": 1180392}, "x") == the_text({"x": "1180392"}, "x") == "1180392"
+
+
+def test_letters_that_come_apart_are_composed_and_radicals_stay_as_they_came():
+    assert the_text({"x": normalize("NFD", "Phố Huế, Đống Đa")}, "x") == "Phố Huế, Đống Đa"
+    assert the_text({"x": "\u2f47"}, "x") == "\u2f47"  # NFKC would make the letter 日 of it

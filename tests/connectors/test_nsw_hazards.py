@@ -182,3 +182,11 @@ def test_a_value_of_any_kind_costs_at_most_its_hazard(name, value):
 def test_roads_of_any_shape_are_read_as_far_as_they_go():
     roads = [7, {"impactedLanes": 3}, {"mainStreet": ["x"], "impactedLanes": [None, {}]}]
     assert event_of(roads=roads).body["road"] == ""
+
+
+@pytest.mark.parametrize(
+    ("ended", "lifecycle"),
+    [(True, "ENDED"), ("True", "ENDED"), ("False", "UNKNOWN"), (False, "UNKNOWN")],
+)
+def test_an_end_flag_that_is_the_text_false_ends_nothing(ended, lifecycle):
+    assert event_of(ended=ended).lifecycle == lifecycle

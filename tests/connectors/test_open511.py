@@ -148,3 +148,10 @@ def test_what_is_no_feed_is_refused(document, code):
     with pytest.raises(PayloadError) as refused:
         read(document)
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("word", "impact"), [("False", ""), (False, ""), ("True", "closed"), (True, "closed")]
+)
+def test_false_as_a_text_is_a_road_that_is_open(word, impact):
+    assert one(event(closed=word)).body["impact"] == impact

@@ -81,6 +81,20 @@ def test_a_heartbeat_is_the_health_of_each_stream():
     assert isinstance(outcomes[2], Rejection)
 
 
+def test_false_as_a_text_is_a_stream_that_stands_still_and_true_one_that_runs():
+    streams = [{"camera_id": 7, "is_streaming": word} for word in ("True", "False")]
+    outcomes = read({"data_type": "heartbeat", "video_streams": streams})
+    assert [each.body["state"] for each in outcomes] == ["ONLINE", "OFFLINE"]
+    assert "preview" not in read(group(is_preview="False"))[0].quality_flags
+
+
+def test_the_url_of_a_stream_in_a_heartbeat_may_carry_a_password_and_is_not_read():
+    url = "rtsp://admin:mat-khau-7@10.20.30.7/Streaming/Channels/101"
+    stream = {"camera_id": 7, "is_streaming": True, "camera_name": url, "url": url}
+    (found,) = read({"data_type": "heartbeat", "video_streams": [stream]})
+    assert "mat-khau" not in repr(found)
+
+
 def test_a_picture_without_plates_is_no_event_and_a_bad_result_hides_no_other():
     assert isinstance(read({"data_type": "alpr_results", "results": []})[0], Nothing)
     outcomes = read({"results": [{"plate": "30K12345"}, 7, {"plate": "30K12346"}]})

@@ -367,6 +367,15 @@ def test_remarks_of_the_converter_are_flags_and_cost_no_state():
     assert event.body["groups"][0]["state"] == "DARK"
 
 
+@pytest.mark.parametrize(
+    ("word", "flagged"), [("False", True), (False, True), ("True", False), (True, False)]
+)
+def test_false_as_a_text_is_a_message_that_does_not_conform(word, flagged):
+    states = [{"signalGroup": 1, "stateTimeSpeed": [{"eventState": "DARK"}]}]
+    (event,) = outcomes({"intersectionId": 3, "states": states, "cti4501Conformant": word})
+    assert ("cti4501_nonconformant" in event.quality_flags) is flagged
+
+
 def test_what_a_document_is_says_its_payload_type_and_never_its_topic():
     frame = json.loads((OWN / "frame_giai_phong.json").read_bytes())
     payload = Payload(
