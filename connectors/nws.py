@@ -170,8 +170,8 @@ def _as_cap(members: dict[str, Any], outlines: list[str]) -> dict[str, Any]:
 
 
 def _pairs(values: Any) -> list[dict[str, str]]:
-    """`{"SAME": ["005001", …]}` as a pair for each value."""
-    members = values.items() if isinstance(values, dict) else ()
+    """`{"SAME": ["005001", …]}` as a pair for each value, whatever the order of the schemes."""
+    members = sorted(values.items()) if isinstance(values, dict) else ()
     return [{"valueName": name, "value": text} for name, many in members for text in _texts(many)]
 
 

@@ -111,11 +111,12 @@ class Entity:
         return clean(unit) if isinstance(unit, str) else ""
 
     def languages(self, name: str) -> list[tuple[str, str]]:
-        """The attribute's texts by language (empty where the entity names none)."""
+        """The attribute's texts by language (empty where the entity names none): vi, en, others."""
         member = _first(self._members.get(name))
         languages = member.get("languageMap") if isinstance(member, dict) else None
         if isinstance(languages, dict):
             pairs = [(key, _value(text)) for key, text in languages.items()]
+            pairs.sort(key=lambda pair: (pair[0] != "vi", pair[0] != "en", pair[0]))
             return [(key, clean(text)) for key, text in pairs if isinstance(text, str) and text]
         text = self.text(name)
         return [("", text)] if text else []
