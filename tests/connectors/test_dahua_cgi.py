@@ -532,3 +532,7 @@ def test_no_text_makes_the_parser_fail_otherwise(noise, cut):
     except PayloadError:
         return
     assert all(isinstance(each, Event | Rejection | Nothing) for each in outcomes)
+
+
+def test_channels_count_from_nought_and_one_is_the_second_camera():
+    assert [one(event(index=number)).device_ref for number in (0, 1, 32)] == ["0", "1", "32"]

@@ -531,6 +531,25 @@ def test_a_device_is_known_by_what_it_says_of_itself(fields, more, named):
     assert one(alert(more=more, **fields)).device_ref == named
 
 
+def test_channel_nought_and_an_empty_one_are_the_recorder_as_a_whole():
+    found = [one(alert("diskfull", channelID=channel)) for channel in ("0", "", "00")]
+    assert {each.device_ref for each in found} == {"02:00:5e:10:00:07"}
+    assert one(alert(channelID="1")).device_ref == "02:00:5e:10:00:07/1"
+
+
+def test_channels_of_a_recorders_own_network_cameras_begin_at_33_and_keep_their_number():
+    assert one(alert(channelID="33")).device_ref == "02:00:5e:10:00:07/33"
+    assert one(alert(more="<dynChannelID>34</dynChannelID>", channelID="")).device_ref == (
+        "02:00:5e:10:00:07/34"
+    )
+
+
+def test_a_stream_url_in_a_heartbeat_may_carry_a_password_and_goes_nowhere():
+    url = "<Extensions><url>rtsp://admin:mat-khau-7@10.20.30.7/101</url></Extensions>"
+    assert "mat-khau" not in repr(one(alert("videoloss", "inactive", url, activePostCount="0")))
+    assert "mat-khau" not in repr(one(alert("videoloss", "active", url)))
+
+
 def test_an_event_type_that_nobody_lists_is_passed_on_as_it_is():
     found = one(alert("throwingObject.v2"))
     assert (found.kind, found.body["rule"]) == ("camera.throwingobject.v2", "throwingObject.v2")

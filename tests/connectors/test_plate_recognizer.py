@@ -142,3 +142,8 @@ def test_what_holds_no_recognition_is_refused(body, code):
     with pytest.raises(PayloadError) as refused:
         read(body, "application/x-www-form-urlencoded")
     assert refused.value.code == code
+
+
+def test_a_score_of_null_is_not_given_and_nought_is_a_score():
+    found = [one(hook({"plate": "30k12345", "score": score})) for score in (None, 0, 0.8)]
+    assert [each.restricted["plate"]["confidence"] for each in found] == [None, 0.0, 0.8]
