@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors._formats.coordinates import HANOI, read_degrees, read_position
+from connectors._formats.shapes import points_of, position_of
 from hub.connector import Position
 
 
@@ -29,6 +30,29 @@ from hub.connector import Position
 )
 def test_a_pair_is_checked_before_it_is_believed(lat, lon, degrees, flag):
     assert read_degrees(lat, lon) == (degrees, flag)
+
+
+@pytest.mark.parametrize(
+    ("north", "east"),
+    [(6719914.0, 544004.0), (286_500, 407_000), (2_324_871.4, 587_431.9)],
+    ids=["ETRS-TM35FIN", "OSGB36", "VN-2000"],
+)
+def test_projected_metres_in_fields_named_latitude_are_no_degrees(north, east):
+    assert read_degrees(north, east) == read_degrees(east, north) == (None, "coordinates_projected")
+
+
+def test_the_third_number_of_a_position_is_its_height_and_moves_no_point():
+    line = {"type": "LineString", "coordinates": [[105.85, 21.03, 12.0], [105.86, 21.04, -1]]}
+    points = [{"lat": 21.03, "lon": 105.85}, {"lat": 21.04, "lon": 105.86}]
+    assert points_of(line) == (points, ())
+    assert position_of({"type": "Point", "coordinates": [105.85, 21.03, 12.0]}) == Position(
+        lat=21.03, lon=105.85
+    )
+
+
+@pytest.mark.parametrize("geometry", [None, {}, {"type": "Point", "coordinates": None}])
+def test_a_null_geometry_is_no_place_and_no_fault(geometry):
+    assert (points_of(geometry), position_of(geometry)) == (([], ()), None)
 
 
 def test_a_position_carries_its_accuracy():

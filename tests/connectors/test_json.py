@@ -63,6 +63,13 @@ def test_a_document_is_refused_with_a_code(code, body):
     assert error_of(parse_json, body).code == code
 
 
+@pytest.mark.parametrize(
+    "body", [b'{"a": 1} // as the manual', b'{/* as the manual */ "a": 1}', b'{"a": 1,}', b"[1,]"]
+)
+def test_comments_and_trailing_commas_of_vendors_documents_are_no_json(body):
+    assert error_of(parse_json, body).code == "malformed"
+
+
 def test_size_is_limited():
     with pytest.raises(PayloadError, match="at most 10"):
         parse_json(b'"0123456789"', max_bytes=10)
