@@ -17,6 +17,7 @@ Traps handled:
 - Entity ids are unique within one message alone; where one stands twice, the last is taken.
 - JSON in the spelling of the standard, of the JSON mapping (`informedEntity`, times as texts), or
   with members of a vendor's; enumerations by name or number; texts as a list of `translation`.
+- A feed may hold texts beyond what a record of Kafka has room for: they are cut, flag `text_cut`.
 - Texts in HTML, under a language such as `en-html` beside `en`: only the plain one is taken.
 - A file that breaks off gives the alerts before the break, and a rejection.
 
@@ -48,6 +49,7 @@ _SELECTORS_MAX: Final = 1_000
 _PERIODS_MAX: Final = 400
 _TRANSLATIONS_MAX: Final = 20
 _TEXT_MAX: Final = 20_000
+_TEXTS_MAX: Final = 200_000  # characters of one alert; a record of Kafka has room for a megabyte
 _ALWAYS_OK_S: Final = 10**10  # works may have been told of for years
 _HUMP: Final = re.compile(r"_([a-z])")
 
@@ -250,6 +252,7 @@ def _iso(at: datetime | None) -> str:
 
 
 def _texts(alert: Mapping[str, Any], flags: list[str]) -> Iterator[dict[str, str]]:
+    room = _TEXTS_MAX
     for role, name in _ROLES.items():
         found = list(_translations(_member(alert, name)))[:_TRANSLATIONS_MAX]
         plain = {language for language, _ in found}
@@ -257,7 +260,10 @@ def _texts(alert: Mapping[str, Any], flags: list[str]) -> Iterator[dict[str, str
             bare = language.removesuffix("-html")
             if bare != language and bare in plain:
                 continue
-            text, masked = html_text(written[:_TEXT_MAX]), False
+            most = min(_TEXT_MAX, room)
+            flags.extend(["text_cut"] if len(written) > most else [])
+            text, masked = html_text(written[:most]), False
+            room = max(0, room - len(text))
             if role != "url":
                 text, masked = without_contacts(text)
             flags.extend(["contact_masked"] if masked else [])

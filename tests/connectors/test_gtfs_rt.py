@@ -146,6 +146,22 @@ def test_more_periods_and_selectors_than_anybody_needs_are_cut_with_a_flag():
     assert {"periods_cut", "selectors_cut"} <= set(event.quality_flags)
 
 
+def test_an_alert_of_megabytes_fits_into_a_record_of_kafka_with_its_texts_cut():
+    texts = [{"language": f"l{each}", "text": "Đường " * 4_000} for each in range(20)]
+    wide = entity(
+        header_text={"translation": texts},
+        description_text={"translation": texts},
+        active_period=[{"start": MADE + each, "end": MADE + each + 1} for each in range(500)],
+        informed_entity=[{"stop_id": f"S{each}"} for each in range(2_000)],
+    )
+    body = json.dumps(feed(wide)).encode()
+    (found,) = dry_run(connector, Sample(name="x", body=body))
+    assert len(found.value) < 1_000_000
+    (event,) = read(body)
+    assert "text_cut" in event.quality_flags
+    assert [text["language"] for text in event.body["texts"][:2]] == ["l0", "l1"]
+
+
 @pytest.mark.parametrize(
     ("spans", "lifecycle"),
     [
