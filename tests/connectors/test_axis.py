@@ -1,3 +1,4 @@
+# more than 400 lines: every trap of one format, in one place
 """`axis` against what is known of its formats; each trap of the field has a test."""
 
 import json
@@ -287,6 +288,12 @@ def test_a_description_of_a_list_may_name_a_person_and_is_not_read():
     found = one(push(plateList="Block list", plateListDescription="Anh Ba"))
     assert found.body["list_name"] == "Block list"
     assert "Anh Ba" not in str(found)
+
+
+def test_a_picture_that_is_only_a_uri_behind_the_cameras_digest_is_not_fetched_nor_told():
+    found = one(push(imagesURI=["http://root:mat-khau-7@10.20.30.7/lp_7.jpg"]))
+    assert found.pictures == ()
+    assert "mat-khau" not in repr(found)
 
 
 def test_the_plate_stands_nowhere_but_in_the_restricted_part():

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pytest
 import steps
 from hypothesis import given, settings
@@ -89,3 +91,14 @@ def test_a_source_of_impossible_length_is_refused_and_not_remembered_for_its_key
     with pytest.raises((ValueError, IndexError)):
         heads.read(times + length + b"\x06abc\x06abc\x02k", b"key")
     assert heads.read(times + b"\x06abc\x06def\x02k", b"key")[0] == "abc"
+
+
+def test_a_stamp_years_ahead_is_placed_by_its_receipt_and_hides_nothing_that_follows():
+    receipts = [datetime(2026, 3, 14, 7, minute, tzinfo=UTC) for minute in (0, 1)]
+    ahead = {"observed_at": datetime(2034, 1, 1, tzinfo=UTC), "time_quality": "SUSPECT"}
+    right = {"observed_at": receipts[1], "time_quality": "DEVICE"}
+    first, second = (
+        place_time(told | {"received_at": at})
+        for told, at in zip((ahead, right), receipts, strict=True)
+    )
+    assert [first, second] == [micros(at) for at in receipts]
