@@ -11,32 +11,55 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from hub.connector import Connector, Options
 from hub.errors import ConfigError
 
-__all__ = ["connector", "connector_at", "connector_names", "connectors", "named", "options_of"]
+__all__ = [
+    "connector",
+    "connector_at",
+    "connector_names",
+    "connectors",
+    "look_again",
+    "named",
+    "options_of",
+]
 
 _PACKAGE = "connectors"
 _GROUP = "hub.connectors"
 
 
+class _Installed(NamedTuple):
+    modules: frozenset[str]
+    entry_points: Mapping[str, importlib.metadata.EntryPoint]
+
+
 @cache
-def _modules() -> frozenset[str]:
+def _installed() -> _Installed:
     package = importlib.import_module(_PACKAGE)
-    return frozenset(
-        module.name
-        for module in pkgutil.iter_modules(package.__path__)
-        if not module.name.startswith("_")
+    modules = (each.name for each in pkgutil.iter_modules(package.__path__))
+    points = importlib.metadata.entry_points(group=_GROUP)
+    return _Installed(
+        frozenset(name for name in modules if not name.startswith("_")),
+        {point.name: point for point in points},
     )
 
 
-@cache
+def _modules() -> frozenset[str]:
+    return _installed().modules
+
+
 def _entry_points() -> Mapping[str, importlib.metadata.EntryPoint]:
-    return {point.name: point for point in importlib.metadata.entry_points(group=_GROUP)}
+    return _installed().entry_points
+
+
+def look_again() -> None:
+    """Find also what was installed since; what was imported stays as it was until a restart."""
+    importlib.invalidate_caches()
+    _installed.cache_clear()
 
 
 def connector_names() -> list[str]:
@@ -48,10 +71,10 @@ def connector_names() -> list[str]:
 def connector(name: str) -> Connector:
     """The connector of that name; `ConfigError` when there is none or it is not one."""
     if name in _modules():
-        where = f"{_PACKAGE}.{name}"
+        where, found_by = f"{_PACKAGE}.{name}", "the module"
         found = getattr(importlib.import_module(where), "connector", None)
     elif name in _entry_points():
-        where = _entry_points()[name].value
+        where, found_by = _entry_points()[name].value, "the entry point"
         found = _entry_points()[name].load()
     else:
         raise ConfigError(
@@ -59,7 +82,7 @@ def connector(name: str) -> Connector:
             where="connector",
             fix=f"use one of {', '.join(connector_names())}",
         )
-    return _checked(found, name, where)
+    return _checked(found, name, where, found_by)
 
 
 def connectors() -> dict[str, Connector]:
@@ -95,15 +118,21 @@ def connector_at(path: Path) -> Connector:
         ) from error
     finally:
         sys.path.remove(str(where.parent))
-    return _checked(getattr(module, "connector", None), name, str(path))
+    return _checked(getattr(module, "connector", None), name, str(path), "the file", ".py")
 
 
-def _checked(found: Any, name: str, where: str) -> Connector:
-    if not isinstance(found, Connector) or found.name != name:
+def _checked(found: Any, name: str, where: str, found_by: str, suffix: str = "") -> Connector:
+    if not isinstance(found, Connector):
         raise ConfigError(
             f"{where} has no `connector` named {name!r}",
             where="connector",
             fix="end the module with `connector = Connector(name=…, …)`",
+        )
+    if found.name != name:
+        raise ConfigError(
+            f"the connector in {where} is named {found.name!r}",
+            where="connector",
+            fix=f"name {found_by} {found.name}{suffix}, or the connector {name!r}",
         )
     return found
 

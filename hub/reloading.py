@@ -1,8 +1,9 @@
 """A changed configuration in processes that run: SIGHUP asks for it, each answers with a file.
 
 `hub reload` signals the processes of a data folder and reads what they answer. What changes are
-sources: their entries, and the secrets and certificates these name. Everything else needs a restart
-of the process, which the answer says. A wrong configuration changes nothing.
+sources: their entries, and the secrets and certificates these name. A connector that was installed
+since is found; a new version of one that is loaded already needs a restart. So does everything
+else, which the answer says. A wrong configuration changes nothing.
 """
 
 import json
@@ -20,6 +21,7 @@ from pydantic import ValidationError
 
 from hub.config import Config, SourceConfig
 from hub.connector import Connector, Options
+from hub.discovery import look_again
 from hub.errors import ConfigError, HubError
 
 __all__ = ["ROLES", "Answer", "Changes", "Reload", "running", "source_options", "tell"]
@@ -98,6 +100,7 @@ class Reload:
             return
         self._asked.clear()
         try:
+            look_again()
             new = self._load()
             take(new)
         except HubError as error:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from hub.config import Config
+from hub.discovery import connector_names, look_again
 from hub.errors import ConfigError
 from hub.reloading import Answer, Changes, Reload, running
 
@@ -68,3 +69,18 @@ def test_an_answer_replaces_the_one_before(tmp_path):
     Answer("ingest.one", error="first").write(tmp_path)
     Answer("ingest.one").write(tmp_path)
     assert answered(tmp_path, "ingest.one")["error"] == ""
+
+
+def test_a_connector_that_was_installed_since_is_found(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "late_loops" not in connector_names()
+    (info := tmp_path / "late_loops-1.dist-info").mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: late_loops\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[hub.connectors]\nlate_loops = late_loops:connector\n")
+    reload = Reload(config(tmp_path), lambda: config(tmp_path), "normalise-bulk.one")
+    reload.ask()
+    found = []
+    reload.poll(lambda _: found.extend(connector_names()))
+    assert "late_loops" in found
+    monkeypatch.undo()
+    look_again()

@@ -31,7 +31,9 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
         description=(
             "Checks the configuration, then lets the processes of its data folder (normalise, then "
             "ingest) take its sources. Those whose entries, secrets and certificates are as before "
-            "do not notice. A wrong configuration changes nothing: exit code 2, and what to mend."
+            "do not notice. A wrong configuration changes nothing: exit code 2, and what to mend. "
+            "A connector that was installed since is found; a new version of one in use needs a "
+            "restart."
         ),
     )
     parser.add_argument(

@@ -17,6 +17,7 @@ import uvloop
 from aiohttp import web
 
 from hub.config import Config
+from hub.discovery import look_again
 from hub.errors import EnvironmentNotReadyError, HubError
 from hub.evidence import EvidenceStore
 from hub.ingest.drainer import Drainer
@@ -179,6 +180,7 @@ class _Process:
             await asked.wait()
             asked.clear()
             try:
+                look_again()
                 config = await asyncio.get_running_loop().run_in_executor(None, load)
                 answer = Answer(name, changes=await entries.take(config, front))
             except HubError as error:
