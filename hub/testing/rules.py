@@ -4,7 +4,6 @@ import json
 import logging
 import re
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,7 +15,9 @@ import schemas
 from hub.connector import Connector, Nothing, Payload, Rejection
 from hub.envelope import Canonical, Result
 from hub.errors import RecordError
+from hub.identity import uuid_text
 from hub.render import json_line, plain
+from hub.testing.hints import hints, misspelt_identity, raised_in
 from hub.testing.samples import (
     DryRun,
     Sample,
@@ -103,6 +104,8 @@ def _of_the_module(connector: Connector) -> Iterator[Problem]:
     for noun in connector.emits:
         if noun not in schemas.nouns():
             yield Problem("-", "declared", f"{noun!r} is no noun of schemas/topics.toml")
+    for text in misspelt_identity(connector):
+        yield Problem("-", "sound", text)
 
 
 def _as_expected(run: _Run) -> Iterator[Problem]:
@@ -133,7 +136,7 @@ def _repeatable(run: _Run) -> Iterator[Problem]:
 
 
 def _sound(run: _Run) -> Iterator[Problem]:
-    """Declared, encodable, refused in an orderly way, and no two events with one id."""
+    """Declared, encodable, refused in an orderly way, and no name that leads nowhere."""
     for place, result in enumerate(run.results):
         if isinstance(result, Rejection):
             if result.code in _DEFECTS:
@@ -142,9 +145,23 @@ def _sound(run: _Run) -> Iterator[Problem]:
                 yield run.problem("sound", f"outcome {place}: a code is kebab-case, with a message")
         elif isinstance(result, Canonical):
             yield from _round_trip(run, result)
-    for id_, count in Counter(_ids(run.events)).items():
-        if count > 1:
-            text = f"{count} events have the id {id_}: add what tells them apart to `identity`"
+    for text in hints(run.connector, run.sample.payload(), run.dry.options):
+        yield run.problem("sound", text)
+
+
+def _unique(run: _Run) -> Iterator[Problem]:
+    """No two events with one id."""
+    places: dict[str, list[int]] = {}
+    for place, result in enumerate(run.results):
+        if isinstance(result, Canonical):
+            id_ = uuid_text(decoded(result)["header"]["event_id"])
+            places.setdefault(id_, []).append(place)
+    for id_, same in places.items():
+        if len(same) > 1:
+            text = (
+                f"outcomes {', '.join(map(str, same[:-1]))} and {same[-1]} have the id {id_}: add "
+                "what tells them apart to `identity`, or yield a repeated record once"
+            )
             yield run.problem("unique ids", text)
 
 
@@ -226,6 +243,7 @@ _RULES: tuple[Rule, ...] = (
     _as_expected,
     _repeatable,
     _sound,
+    _unique,
     _zones,
     _clocks,
     _spelling,
@@ -258,7 +276,7 @@ def _cause(run: _Run, payload: Payload, result: Rejection) -> str:
         for outcome in run.connector.parse(payload, run.dry.options):
             del outcome
     except Exception as error:  # noqa: BLE001 - that is what is asked for
-        return f"{type(error).__name__}: {error}"[:200]
+        return (raised_in(run.connector, error) or type(error).__name__)[:200]
     return f"{result.code}: {result.message}"[:200]
 
 

@@ -2,12 +2,14 @@
 
 import json
 import logging
+import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 
-from hub import Connector, Event, PayloadError, Rejection
+from hub import Connector, Event, Nothing, PayloadError, Rejection
 from hub.testing import Sample, check_connector, samples_in, update_expected
 from hub.testing.spoilt import cut_alike, huge, respelt, spoilt
 
@@ -127,6 +129,52 @@ def fails_on_a_long_text(payload, _options):
 def test_a_fault_is_found_by_its_rule(tmp_path, parse, rule):
     found = problems(tmp_path, parse)
     assert any(rule in problem for problem in found), found
+
+
+def test_a_misspelt_field_is_named_with_what_there_is(tmp_path):
+    def parse(_payload, _options):
+        plate = {"raw": PLATE, "txt": PLATE}
+        yield replace(plate_read(body={"lanne": 2}), restricted={"plate": plate})
+
+    found = problems(tmp_path, parse)
+    assert sum("body.lanne: no field of PlateReadBody; use " in each for each in found) == 1
+    (plate,) = [each for each in found if "restricted.plate.txt: no field of Plate; use" in each]
+    assert "a.json: sound: " in plate
+    assert "raw" in plate
+    assert PLATE not in plate
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("body.lanne", "body.lanne: no field of PlateReadBody; use "),
+        ("restricted.plate.rawr", "restricted.plate.rawr: no field of Plate; use "),
+        ("header.kind", "header.kind: begin with restricted or body"),
+        ("restricted.persons.role", "restricted.persons has no fields by name; name it as a whole"),
+    ],
+)
+def test_an_identity_that_leads_nowhere_is_named(tmp_path, path, why):
+    found = problems(tmp_path, lambda *_: [plate_read()], identity=("restricted.plate.raw", path))
+    assert any("-: sound: identity of plate_read: " in each and why in each for each in found)
+
+
+def test_events_with_one_id_are_named_by_their_places_and_the_id_as_it_is_printed(tmp_path):
+    found = problems(tmp_path, lambda *_: [plate_read(), Nothing(why="w"), plate_read()])
+    (told,) = [each for each in found if "unique ids" in each]
+    assert re.search(r"outcomes 0 and 2 have the id [0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-", told)
+    assert "or yield a repeated record once" in told
+
+
+def test_a_parser_that_fails_is_told_its_own_line_and_none_of_the_data(tmp_path):
+    def parse(payload, _options):
+        if len(payload.body) < 200:
+            int(PLATE)
+        yield plate_read()
+
+    found = problems(tmp_path, parse)
+    (told,) = [each for each in found if "hostile input" in each]
+    assert "ValueError at test_kit.py:" in told
+    assert told.endswith(", in parse: int(PLATE)")
 
 
 def test_no_problem_repeats_the_personal_text(tmp_path):
