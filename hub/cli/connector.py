@@ -19,7 +19,7 @@ from hub.cli.common import (
     table,
     time_of,
 )
-from hub.cli.connector_record import add_record, live_options, try_live
+from hub.cli.connector_record import add_record, identity_wrong, live_options, show, try_live
 from hub.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from hub.testing import Sample
 
 __all__ = ["add"]
+
+_OF_SIDECAR = ("content_type", "received_at", "source_id", "meta", "options")
 
 
 def add(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -96,7 +98,9 @@ def _add_try(connectors: "Commands[argparse.ArgumentParser]") -> None:
         help_="print what a connector makes of payloads; writes nothing",
         example="hub connector try hikvision_isapi event.xml --set zone=Asia/Bangkok",
         description="One JSON line an outcome: an event, a rejection, or nothing and why.\n"
-        "Exit code 1 when anything was rejected.",
+        "What FILE.meta.json beside a payload says of its transport and source is used; options\n"
+        "of the command go before. Exit code 1 when anything was rejected, or the connector gives\n"
+        "a field or an identity that its noun does not have.",
     )
     tried.add_argument("name", metavar="NAME", help="connector, or its module: a .py file")
     tried.add_argument("files", nargs="*", metavar="FILE", help="payload; - for standard input")
@@ -104,9 +108,15 @@ def _add_try(connectors: "Commands[argparse.ArgumentParser]") -> None:
         "--live", metavar="SOURCE", help="what this source of hub.toml sends, instead of files"
     )
     live_options(tried)
-    tried.add_argument("--content-type", metavar="CT", help="default: guessed from the file")
-    tried.add_argument("--received-at", metavar="T", help="RFC 3339 with offset (default: now)")
-    tried.add_argument("--source-id", default="dry-run", metavar="ID", help="default: dry-run")
+    tried.add_argument("--content-type", metavar="CT", help="default: of the sidecar, else guessed")
+    tried.add_argument(
+        "--received-at",
+        metavar="T",
+        help="RFC 3339 with offset; default: of the sidecar, else now",
+    )
+    tried.add_argument(
+        "--source-id", metavar="ID", help="default: of the sidecar, else dry-run; not for --live"
+    )
     tried.add_argument(
         "--meta",
         action="append",
@@ -185,12 +195,12 @@ def _new(arguments: argparse.Namespace) -> int:
 
 
 def _try(arguments: argparse.Namespace) -> int:
-    from hub.discovery import named, options_of
-    from hub.render import json_line
-    from hub.testing import dry_run, lines
+    from hub.discovery import named
+    from hub.testing import DryRun
 
     found = named(arguments.name)
-    name_of(arguments.source_id, option="--source-id")
+    if arguments.source_id is not None:
+        name_of(arguments.source_id, option="--source-id")
     options = _typed(found, pairs(arguments.options, option="--set"))
     if bool(arguments.files) == bool(arguments.live):
         raise ConfigError(
@@ -200,33 +210,38 @@ def _try(arguments: argparse.Namespace) -> int:
         )
     if arguments.live:
         return try_live(arguments, found, options)
-    options_of(found, options, where="--set")
-    # Read all first: a missing file is wrong use, not half an answer.
+    # Read all first: a missing file or a wrong option is wrong use, not half an answer.
     samples = [_sample(name, arguments, options) for name in arguments.files]
-    rejected = False
-    for sample in samples:
-        for line in lines(sample.name, dry_run(found, sample)):
-            rejected = rejected or "rejected" in line
-            print(json_line(line))
-    return 1 if rejected else 0
+    runs = [(sample, DryRun(found, sample)) for sample in samples]
+    wrong = identity_wrong(found)
+    for sample, dry in runs:
+        wrong |= show(found, dry, sample.payload(), sample.name)
+    return 1 if wrong else 0
 
 
 def _sample(name: str, arguments: argparse.Namespace, options: Mapping[str, Any]) -> "Sample":
-    from hub.testing import Sample, content_type_of
+    from hub.testing import Sample, content_type_of, sidecar_of
 
     body = read_input(name)
+    said = sidecar_of(Path(name)) if name != "-" else {}
+    used = [key for key in _OF_SIDECAR if said.get(key)]
+    if used:
+        text = f"{name}: {', '.join(used)} as {Path(name).name}.meta.json says"
+        print(f"hub: {text}; options of this command go before", file=sys.stderr)
     return Sample(
         name=name,
         body=body,
-        content_type=arguments.content_type or content_type_of(name, body),
+        content_type=(
+            arguments.content_type or said.get("content_type") or content_type_of(name, body)
+        ),
         received_at=(
             time_of(arguments.received_at, option="--received-at")
             if arguments.received_at
-            else datetime.now(UTC)
+            else said.get("received_at") or datetime.now(UTC)
         ),
-        source_id=arguments.source_id,
-        meta=pairs(arguments.meta, option="--meta"),
-        options=options,
+        source_id=arguments.source_id or said.get("source_id") or "dry-run",
+        meta={**said.get("meta", {}), **pairs(arguments.meta, option="--meta")},
+        options={**said.get("options", {}), **options},
     )
 
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from hub.cli.common import Commands, command, config_of
 
 if TYPE_CHECKING:
-    from hub.connector import Connector
+    from hub.config import Config
+    from hub.connector import Connector, Payload
+    from hub.testing import DryRun
 
-__all__ = ["add_record", "live_options", "try_live"]
+__all__ = ["add_record", "identity_wrong", "live_options", "show", "try_live"]
 
 _CANT_KNOW = (
     "It can't know persons named in prose, plates in a spelling that the connector did not read, "
@@ -56,8 +58,7 @@ def try_live(arguments: argparse.Namespace, connector: "Connector", given: dict[
     """Print what a connector makes of the source's payloads as they come."""
     from hub.discovery import options_of
     from hub.recording import live, source_of
-    from hub.render import json_line
-    from hub.testing import DryRun, Sample, lines
+    from hub.testing import DryRun, Sample
 
     config = config_of(arguments)
     entry = source_of(config, arguments.live)
@@ -65,8 +66,9 @@ def try_live(arguments: argparse.Namespace, connector: "Connector", given: dict[
     said = entry.connector_options() if own else {"zone": entry.zone}
     options = {**said, **given}
     options_of(connector, options, where=f"source.{arguments.live}.options")
-    dry = DryRun(connector, Sample(name="", body=b"", source_id=arguments.live, options=options))
-    rejected, count = False, 0
+    sample = Sample(name="", body=b"", source_id=arguments.live, options=options)
+    dry = DryRun(connector, sample, key=_key_of(config))
+    wrong, count = identity_wrong(connector), 0
     payloads = live(
         config,
         arguments.live,
@@ -75,9 +77,7 @@ def try_live(arguments: argparse.Namespace, connector: "Connector", given: dict[
     )
     try:
         for payload in payloads:
-            for line in lines(payload.payload_id, dry.results(payload)):
-                rejected = rejected or "rejected" in line
-                print(json_line(line), flush=True)
+            wrong |= show(connector, dry, payload, payload.payload_id)
             count += 1
             if count == arguments.limit:
                 break
@@ -85,7 +85,43 @@ def try_live(arguments: argparse.Namespace, connector: "Connector", given: dict[
         pass
     if not count:
         print(f"hub: nothing came from {arguments.live}", file=sys.stderr)
-    return 1 if rejected or not count else 0
+    return 1 if wrong or not count else 0
+
+
+def _key_of(config: "Config") -> bytes:
+    """The site's own key, so that ids are those delivered; without it a test key, which is said."""
+    from hub.config import TEST_ID_KEY
+
+    if config.id_key.get_secret_value():
+        return config.site_key()
+    text = "ids are of a test key, not those delivered; with HUB_ID_KEY_FILE they are the site's"
+    print(f"hub: {text}", file=sys.stderr)
+    return TEST_ID_KEY
+
+
+def identity_wrong(connector: "Connector") -> bool:
+    """Whether its identity names what its nouns do not have; says which."""
+    from hub.testing import misspelt_identity
+
+    found = list(misspelt_identity(connector))
+    for text in found:
+        print(f"hub: {connector.name}: {text}", file=sys.stderr)
+    return bool(found)
+
+
+def show(connector: "Connector", dry: "DryRun", payload: "Payload", name: str) -> bool:
+    """Print what a connector makes of a payload, and what its author must know; whether it must."""
+    from hub.render import json_line
+    from hub.testing import hints, lines
+
+    rejected = False
+    for line in lines(name, dry.results(payload)):
+        rejected = rejected or "rejected" in line
+        print(json_line(line), flush=True)
+    told = hints(connector, payload, dry.options)
+    for text in told:
+        print(f"hub: {name}: {text}", file=sys.stderr)
+    return rejected or bool(told)
 
 
 def _record(arguments: argparse.Namespace) -> int:

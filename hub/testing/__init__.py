@@ -10,6 +10,7 @@ stands `<file>.expected.jsonl`, the lines that `hub connector try` prints.
 """
 
 from hub.discovery import options_of
+from hub.testing.hints import hints, misspelt_identity
 from hub.testing.rules import Problem, check_connector
 from hub.testing.samples import (
     DryRun,
@@ -20,6 +21,7 @@ from hub.testing.samples import (
     lines,
     payloads_per_s,
     samples_in,
+    sidecar_of,
     update_expected,
 )
 from hub.testing.tiers import Evidence, evidence_of, samples_folder
@@ -34,10 +36,13 @@ __all__ = [
     "decoded",
     "dry_run",
     "evidence_of",
+    "hints",
     "lines",
+    "misspelt_identity",
     "options_of",
     "payloads_per_s",
     "samples_folder",
     "samples_in",
+    "sidecar_of",
     "update_expected",
 ]

@@ -29,6 +29,7 @@ __all__ = [
     "lines",
     "payloads_per_s",
     "samples_in",
+    "sidecar_of",
     "update_expected",
 ]
 
@@ -85,7 +86,12 @@ class DryRun:
     """What normalise would write of payloads with a sample's options; writes nothing."""
 
     def __init__(
-        self, connector: Connector, sample: Sample, options: Mapping[str, Any] | None = None
+        self,
+        connector: Connector,
+        sample: Sample,
+        options: Mapping[str, Any] | None = None,
+        *,
+        key: bytes = TEST_ID_KEY,
     ) -> None:
         given = sample.options if options is None else options
         self.options = options_of(connector, given, where=f"options of {sample.name}")
@@ -93,9 +99,7 @@ class DryRun:
         codecs: dict[str, EventCodec] = {
             noun: _codec(noun) for noun in connector.may_emit if noun in nouns
         }
-        self._envelope = Envelope(
-            connector, self.options, sample.source_id, key=TEST_ID_KEY, codecs=codecs
-        )
+        self._envelope = Envelope(connector, self.options, sample.source_id, key=key, codecs=codecs)
 
     def results(self, payload: Payload) -> Iterator[Result]:
         """Every outcome of one payload."""
@@ -181,33 +185,41 @@ def samples_in(folder: Path, options: Mapping[str, Any] | None = None) -> list[S
 
 
 def _sample(path: Path, options: Mapping[str, Any]) -> Sample:
-    body = path.read_bytes()
+    body, said = path.read_bytes(), sidecar_of(path)
+    return Sample(
+        name=path.name,
+        body=body,
+        content_type=said.get("content_type") or content_type_of(path.name, body),
+        received_at=said.get("received_at", _RECEIVED_AT),
+        source_id=said.get("source_id", "sample"),
+        meta=said.get("meta", {}),
+        options={**options, **said.get("options", {})},
+        personal=tuple(said.get("personal", ())),
+        recorded=said.get("recorded", ""),
+    )
+
+
+def sidecar_of(path: Path) -> dict[str, Any]:
+    """What stands beside a payload, empty when nothing does; `ConfigError` when it is wrong."""
     beside = path.with_name(f"{path.name}.meta.json")
     try:
         said = json.loads(beside.read_text("utf-8")) if beside.exists() else {}
-        at = said.get("received_at")
-        received_at = datetime.fromisoformat(at) if at else _RECEIVED_AT
         unknown = sorted(set(said) - _SIDECAR)
+        at = said.pop("received_at", None)
+        if at:
+            said["received_at"] = datetime.fromisoformat(at)
+        if "options" in said:
+            said["options"] = _beside(path.parent, said["options"])
     except (ValueError, TypeError, AttributeError) as error:
         raise ConfigError(
             f"not as a sidecar must be: {error}",
             where=str(beside),
             fix=f"write an object with {', '.join(sorted(_SIDECAR))}",
         ) from error
-    if unknown or received_at.tzinfo is None:
+    if unknown or (at and said["received_at"].tzinfo is None):
         what = f"unknown key {unknown[0]!r}" if unknown else "received_at has no offset"
         raise ConfigError(what, where=str(beside), fix=f"use {', '.join(sorted(_SIDECAR))}")
-    return Sample(
-        name=path.name,
-        body=body,
-        content_type=said.get("content_type") or content_type_of(path.name, body),
-        received_at=received_at,
-        source_id=said.get("source_id", "sample"),
-        meta=said.get("meta", {}),
-        options={**options, **_beside(path.parent, said.get("options", {}))},
-        personal=tuple(said.get("personal", ())),
-        recorded=said.get("recorded", ""),
-    )
+    return said
 
 
 def _beside(folder: Path, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,16 @@ import pytest
 
 from hub import Connector, Event, Nothing, Options, PayloadError
 from hub.cli import main
-from hub.testing import check_connector, content_type_of, update_expected
+from hub.discovery import connector
+from hub.identity import Identity
+from hub.testing import (
+    DryRun,
+    Sample,
+    check_connector,
+    content_type_of,
+    decoded,
+    update_expected,
+)
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 CAP = SAMPLES / "cap" / "1_alert.xml"
@@ -46,6 +55,81 @@ def test_a_rejection_is_exit_code_1_and_its_neighbours_are_still_printed(capsys,
     assert code == 1
     assert set(found[0]["rejected"]) == {"code", "message", "path", "fix"}
     assert "event" in found[1]
+
+
+def test_what_the_sidecar_says_is_used_and_told(capsys, tmp_path):
+    (payload := tmp_path / "a.xml").write_bytes(CAP.read_bytes())
+    said = {"received_at": "2026-11-20T07:05:03Z", "source_id": "cap-hanoi", "personal": []}
+    (tmp_path / "a.xml.meta.json").write_text(json.dumps(said))
+    _, (line,), err = try_(capsys, "cap", payload)
+    header = line["event"]["header"]
+    assert header["received_at"] == "2026-11-20T07:05:03.000000Z"
+    assert (header["source_id"], header["time_quality"]) == ("cap-hanoi", "DEVICE")
+    assert "a.xml: received_at, source_id as a.xml.meta.json says" in err
+
+
+def test_a_sidecar_may_give_what_the_connector_cannot_do_without(capsys):
+    (sample, *_) = sorted((SAMPLES / "mapping").glob("*.meta.json"))
+    _, found, _ = try_(capsys, "mapping", str(sample).removesuffix(".meta.json"))
+    assert any("event" in line for line in found)
+
+
+def test_options_of_the_command_go_before_the_sidecar(capsys, tmp_path):
+    (payload := tmp_path / "a.xml").write_bytes(CAP.read_bytes())
+    said = {"received_at": "2026-11-20T07:05:03Z", "options": {"zone": "Mars"}}
+    (tmp_path / "a.xml.meta.json").write_text(json.dumps(said))
+    at = "2026-11-21T00:00:00Z"
+    _, (line,), _ = try_(capsys, "cap", payload, "--received-at", at, "--set", "zone=Asia/Tokyo")
+    assert line["event"]["header"]["received_at"] == "2026-11-21T00:00:00.000000Z"
+    code, found, err = try_(capsys, "cap", payload)
+    assert (code, found) == (2, [])
+    assert "no IANA time zone" in err
+
+
+MISSPELT = """
+from datetime import UTC, datetime
+
+from hub import Connector, Event
+
+
+def parse(payload, options):
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    yield Event(noun="measurement", kind="k", observed_at=at, body={"occupancy": 0.5})
+    raise KeyError(payload.body)
+
+
+connector = Connector(
+    name="loops",
+    title="t",
+    parse=parse,
+    emits=("measurement",),
+    identity={"measurement": ("body.occupancy",)},
+)
+"""
+
+
+def test_try_tells_the_author_what_is_misspelt_and_which_line_failed(capsys, tmp_path):
+    (module := tmp_path / "loops.py").write_text(MISSPELT)
+    (payload := tmp_path / "a.txt").write_bytes(b"30K-555.55")
+    code, found, err = try_(capsys, module, payload)
+    assert code == 1
+    assert [next(iter(set(line) & {"event", "rejected"})) for line in found] == [
+        "event",
+        "rejected",
+    ]
+    assert "loops: identity of measurement: body.occupancy: no field of MeasurementBody" in err
+    assert "a.txt: body.occupancy: no field of MeasurementBody; use " in err
+    assert "KeyError at loops.py:10, in parse: raise KeyError(payload.body)" in err
+    assert "30K" not in err
+
+
+def test_a_dry_run_with_the_sites_key_gives_the_ids_that_are_delivered():
+    cap, key = connector("cap"), b"a key of the site itself"
+    sample = Sample(name="a", body=CAP.read_bytes(), source_id="cap-hanoi")
+    (shown,) = DryRun(cap, sample, key=key).results(sample.payload())
+    (told,) = cap.parse(sample.payload(), Options())
+    delivered = Identity(key, cap, "cap-hanoi").event(told, payload_id="another", index=0)
+    assert decoded(shown)["header"]["event_id"] == delivered
 
 
 def test_standard_input_is_a_dash(capsys, monkeypatch):

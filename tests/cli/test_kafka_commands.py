@@ -323,7 +323,7 @@ def sent(config, source, payload_id, body, *, topic="raw.hikvision_isapi.v1"):
 
 
 def test_what_a_source_sends_is_tried_and_recorded_without_plates_and_pictures(
-    config, registry, capsys, tmp_path
+    config, registry, capsys, tmp_path, monkeypatch
 ):
     wanted = [
         spec
@@ -341,10 +341,19 @@ def test_what_a_source_sends_is_tried_and_recorded_without_plates_and_pictures(
     sent(config, "gate", "p-000002", sample.read_bytes())
     words = ["gate", "--from-beginning", "--limit", "1", "--timeout", "30"]
 
-    assert main(["connector", "try", "hikvision_isapi", "--live", *words]) == 0
-    (line,) = lines(capsys)
+    try_live = ["connector", "try", "hikvision_isapi", "--live", *words]
+    assert main(try_live) == 0
+    found = capsys.readouterr()
+    (line,) = map(json.loads, found.out.splitlines())
+    assert "ids are of a test key" in found.err
     assert (line["payload"], line["event"]["header"]["source_id"]) == ("p-000002", "gate")
     assert line["event"]["restricted"]["plate"]["raw"] == "29C-483.16"
+    monkeypatch.setenv("HUB_ID_KEY", "a key of the site itself")
+    assert main(try_live) == 0
+    found = capsys.readouterr()
+    (own,) = map(json.loads, found.out.splitlines())
+    assert "test key" not in found.err
+    assert own["event"]["header"]["event_id"] != line["event"]["header"]["event_id"]
 
     into = tmp_path / "samples"
     assert main(["connector", "record", *words, "--into", str(into), "--recorded", "DS-X 1"]) == 0
