@@ -139,6 +139,7 @@ class Follower:
         )
         self._seen = float("-inf")
         self._checked = float("-inf")
+        self._in_doubt = False
 
     def catch_up(self) -> None:
         """Read what is there now; called once at the start."""
@@ -161,6 +162,11 @@ class Follower:
             # An end of partition is only told once; a broker that answers shows we are there.
             self._checked = now
             try:
+                if self._in_doubt:
+                    # A client that was told of no leader while brokers went believes that for
+                    # minutes, and asks nobody (librdkafka 2.16).
+                    self._client.list_topics(self._topic, timeout=2)
+                    self._in_doubt = False
                 for number, position in self._positions().items():
                     high = self._client.get_watermark_offsets(
                         TopicPartition(self._topic, number), timeout=2
@@ -169,6 +175,7 @@ class Follower:
                         return now - self._seen
                 self._seen = now
             except KafkaException as exception:
+                self._in_doubt = True
                 _log.info("%s: %s", self._topic, unwrap(exception).str())
         return now - self._seen
 

@@ -5,6 +5,7 @@ not. One rig serves many tests: its history only grows, and each test looks at a
 """
 
 import itertools
+import logging
 import os
 import random
 import signal
@@ -38,6 +39,8 @@ from hub.simulator import Plan, Rates, Shot
 from hub.simulator.truth import Refusal
 from hub.stack import Stack
 from hub.supervisor import Supervisor, Worker
+
+_log = logging.getLogger(__name__)
 
 __all__ = ["BULK", "CITY", "ID_KEY", "FaultRig"]
 
@@ -85,6 +88,7 @@ class FaultRig:
         )
         # Members of no group: they only ask where each group stands.
         self._observers: dict[str, Consumer] = {}
+        self._in_doubt: set[str] = set()
         self._producer = Producer(
             {
                 "bootstrap.servers": stack.bootstrap,
@@ -210,15 +214,24 @@ class FaultRig:
             )
         client, behind = self._observers[group], 0
         try:
+            if group in self._in_doubt:
+                # A client that was told of no leader while brokers went believes that for minutes.
+                client.list_topics(timeout=10)
+                self._in_doubt.discard(group)
             for place in client.committed(places, timeout=10):
                 if place.error is not None:
-                    return 1
+                    return self._nobody_says(group, place.error)
                 _, end = client.get_watermark_offsets(place, timeout=10)
                 # A partition that was never written to has no offset.
                 behind += end - max(0, place.offset)
-        except KafkaException:
-            return 1
+        except KafkaException as error:
+            return self._nobody_says(group, error)
         return behind
+
+    def _nobody_says(self, group: str, why: object) -> int:
+        _log.warning("nobody can say how far %s is: %s", group, why)
+        self._in_doubt.add(group)
+        return 1
 
     def inputs(self, stage: str, lane: str) -> list[str]:
         if stage == "process":
