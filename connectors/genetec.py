@@ -30,13 +30,13 @@ from pydantic import Field
 import hub
 from connectors._formats.coordinates import read_position
 from connectors._formats.inline import inline_pictures
-from connectors._formats.json import an_object, parse_json
 from connectors._formats.members import the_integer, the_items, the_number, the_object, the_text
+from connectors._formats.messages import each_message
 from connectors._formats.plates import read_plate, without_plate
 from connectors._formats.spelt import Order, as_iso
 from connectors._formats.times import Stamp, read_stamp
 from connectors._formats.xml import Node, parse_xml
-from hub import Connector, Event, Nothing, Outcome, Payload, PayloadError, Rejection
+from hub import Connector, Event, Outcome, Payload, PayloadError
 from hub.connector import Position
 
 __all__ = ["Options", "connector", "parse"]
@@ -98,18 +98,9 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     if payload.body.lstrip(_BEFORE)[:1] == b"<":
         yield _passage(_of_xml(parse_xml(payload.body)), payload, options)
         return
-    document = parse_json(payload.body)
-    if not isinstance(document, list):
-        yield _passage(an_object(document, ()), payload, options)
-        return
-    if not document:
-        yield Nothing(why="a list without reads")
-    for place, each in enumerate(document):
-        try:
-            yield _passage(an_object(each, (place,)), payload, options)
-        except PayloadError as error:
-            path = error.path if error.path.startswith("[") else f"[{place}]/{error.path}"
-            yield Rejection.of(error, path=path)
+    yield from each_message(
+        payload.body, lambda read: _passage(read, payload, options), what="reads"
+    )
 
 
 def _of_xml(root: Node) -> dict[str, Any]:

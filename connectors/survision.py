@@ -26,12 +26,12 @@ from pydantic import Field
 
 import hub
 from connectors._formats.inline import inline_pictures
-from connectors._formats.json import an_object, parse_json
 from connectors._formats.members import the_items, the_number, the_object, the_text
+from connectors._formats.messages import each_message
 from connectors._formats.pictures import a_box
 from connectors._formats.plates import read_plate, without_plate
 from connectors._formats.times import Stamp, read_epoch
-from hub import Connector, Event, Nothing, Outcome, Payload, PayloadError, Rejection
+from hub import Connector, Event, Nothing, Outcome, Payload, PayloadError
 
 __all__ = ["Options", "connector", "parse"]
 
@@ -58,18 +58,9 @@ class Options(hub.Options):
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """The passage, or the health, that a message tells."""
-    document = parse_json(payload.body)
-    if not isinstance(document, list):
-        yield _outcome(an_object(document, ()), payload, options)
-        return
-    if not document:
-        yield Nothing(why="a list without messages")
-    for place, message in enumerate(document):
-        try:
-            yield _outcome(an_object(message, (place,)), payload, options)
-        except PayloadError as error:
-            path = error.path if error.path.startswith("[") else f"[{place}]/{error.path}"
-            yield Rejection.of(error, path=path)
+    yield from each_message(
+        payload.body, lambda message: _outcome(message, payload, options), what="messages"
+    )
 
 
 def _outcome(message: Mapping[str, Any], payload: Payload, options: Options) -> Outcome:

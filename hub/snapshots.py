@@ -19,12 +19,14 @@ from hub.codec import EVENT_ID, LIFECYCLE, SUBJECT_ID, from_micros, micros, rest
 from hub.envelope import Canonical, received_of
 from hub.identity import make_id
 
-__all__ = ["NOUNS", "Gone", "Page", "Reading", "Snapshots", "in_life", "vanished"]
+__all__ = ["NOUNS", "VANISHED", "Gone", "Page", "Reading", "Snapshots", "in_life", "vanished"]
 
 # Things that are there until they are over; a reading or a picture of a sign is not.
 NOUNS = frozenset({"situation", "alert"})
 # Symbols of the enum `Lifecycle` by their place in the schema: ENDED, CANCELLED, EXPIRED.
 _OVER = frozenset({3, 4, 5})
+VANISHED = 6 << 1
+"""The lifecycle, as encoded, of an event that no payload holds: it tells what a snapshot lacks."""
 _NO_RESTRICTED = bytes(len(restricted_fields()))
 # By then no topic holds an event of the earlier life any more.
 _REMEMBERED_US = 35 * 86_400_000_000

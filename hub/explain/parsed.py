@@ -17,13 +17,12 @@ from hub.parsing import Parser, RawRecord, event_codecs
 from hub.registry import Registry
 from hub.replayed import as_sent
 from hub.schema_ids import SchemaIds
-from hub.snapshots import in_life
+from hub.snapshots import VANISHED, in_life
 from hub.tables import defence_of
 
 __all__ = ["Payloads", "text_of"]
 
 _NO_BYTES = {"evidence-missing", "evidence-corrupt", "evidence-erased"}
-_VANISHED = 6 << 1  # the lifecycle as encoded
 _VERSION = "header.origin.connector_version"
 
 
@@ -106,7 +105,7 @@ class Payloads:
         `sent_again`: a replay put the record there, marked as backlog or as a correction. `life`:
         its header, where its subject had vanished and came back.
         """
-        if value[LIFECYCLE] == _VANISHED:
+        if value[LIFECYCLE] == VANISHED:
             return Check("not run", "the payload says it by leaving the subject out")
         why = self.unable(spot)
         if why:

@@ -13,6 +13,7 @@ from hub.kafka.history import History, Stretch
 from hub.registry import Registry
 from hub.replay.letters import Spot
 from hub.replay.span import Found, Span
+from hub.snapshots import VANISHED
 from hub.tables import Decoder
 
 __all__ = ["Comparison", "Old", "compare"]
@@ -21,8 +22,6 @@ __all__ = ["Comparison", "Old", "compare"]
 _EVENTS_MAX = 3_000_000
 # How far the clocks of brokers and of ingest may be apart.
 _SKEW_MS = 60_000
-# The lifecycle as encoded: no payload holds these events, they tell what a snapshot lacks.
-_VANISHED = 6 << 1
 
 
 class Old(NamedTuple):
@@ -118,7 +117,7 @@ def compare(
         noun, id_ = nouns[message.topic()], _told_id(message, value)
         if comparison.knows(id_):
             comparison.hold(noun, id_)
-        elif value[LIFECYCLE] != _VANISHED and _received_us(value) < latest_us:
+        elif value[LIFECYCLE] != VANISHED and _received_us(value) < latest_us:
             place = _origin(decoder, value, ranges)
             if place is not None:
                 comparison.missing[place] = Old(noun, id_, value[SUBJECT_ID])

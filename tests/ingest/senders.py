@@ -8,6 +8,7 @@ import http.client
 import random
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def digest_of(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-class Sender:
+class Sender(ABC):
     """One thread that sends one payload after another, until it is asked to end."""
 
     def __init__(self, name: str, seed: int) -> None:
@@ -55,8 +56,9 @@ class Sender:
         except BaseException as error:  # noqa: BLE001 - raised again by who waits for the thread
             self._error = error
 
+    @abstractmethod
     def _send(self, body: bytes) -> None:
-        raise NotImplementedError
+        """Send a payload, as often as it takes."""
 
     def _body(self) -> bytes:
         """No two are the same, small and large ones."""
