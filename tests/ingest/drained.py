@@ -79,6 +79,12 @@ def until(condition, limit_s: float = 60) -> None:
         time.sleep(0.05)
 
 
+def drained(port: int) -> bool:
+    """Whether the ingest that listens there has moved all it took."""
+    ready = post(port, "/readyz", None, key=None, method="GET").json
+    return not any(ready["log_records"].values())
+
+
 class IngestProcess:
     """The ingest of tests/ingest/ingest_process.py, started again and again."""
 
@@ -114,8 +120,7 @@ class IngestProcess:
         return code
 
     def drained(self) -> bool:
-        ready = post(self.port, "/readyz", None, key=None, method="GET").json
-        return not any(ready["log_records"].values())
+        return drained(self.port)
 
 
 class Poster:

@@ -10,6 +10,7 @@ from drained import (
     TOPICS,
     IngestProcess,
     Poster,
+    drained,
     make_topics,
     payload_ids,
     read_all,
@@ -66,6 +67,8 @@ def test_order_is_kept_within_a_key(kafka, slot, tmp_path):
     config = make_config(tmp_path, {"s1": push_source()}, kafka.bootstrap)
     with handle(config, slot) as running:
         ids = [post(running.port, "/v1/ingest/s1").json["payload_id"] for _ in range(200)]
+        # What it has no connection for yet when it is stopped stays in the log.
+        until(lambda: drained(running.port))
     found = [dict(m.headers())["payload_id"].decode() for m in read_all(kafka, TOPICS[0])]
     wanted = set(ids)
     assert [id_ for id_ in found if id_ in wanted] == ids
