@@ -166,6 +166,8 @@ class NounConfig(_Model):
     # The changelog keeps three of the longest window.
     window_s: int | None = Field(default=None, ge=60, le=259_200)
     merge: MergeConfig | None = None
+    keep_alive_s: int | None = Field(default=None, ge=60, le=86_400)
+    ttl_h: Mapping[str, Annotated[float, Field(ge=2, le=8_760)]] = Field(default_factory=dict)
 
 
 class Config(_Model):
@@ -206,6 +208,10 @@ class Config(_Model):
                 raise ValueError(f"{name} is a state: it is compared with its last, in no window")
             if own.merge is not None and noun.merge is None:
                 raise ValueError(f"{name} has no near duplicates to merge")
+            if own.keep_alive_s is not None and noun.family != "state":
+                raise ValueError(f"{name} happens once: nothing of it is told again and again")
+            if own.ttl_h and not noun.ttl_h:
+                raise ValueError(f"{name} is nothing that goes on until its end is told")
         return given
 
     @field_validator("retention")
@@ -268,7 +274,13 @@ def _own(noun: schemas.NounSpec, own: NounConfig | None) -> schemas.NounSpec:
     merge = noun.merge
     if merge is not None and own.merge is not None:
         merge = replace(merge, **own.merge.model_dump(exclude_none=True))
-    return replace(noun, window_s=own.window_s or noun.window_s, merge=merge)
+    return replace(
+        noun,
+        window_s=own.window_s or noun.window_s,
+        merge=merge,
+        keep_alive_s=own.keep_alive_s or noun.keep_alive_s,
+        ttl_h={**noun.ttl_h, **own.ttl_h},
+    )
 
 
 def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Config:

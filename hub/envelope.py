@@ -21,6 +21,7 @@ from hub.likeness import Likeness, likeness
 
 __all__ = [
     "LIFE",
+    "LISTED",
     "Canonical",
     "Envelope",
     "InnerRejection",
@@ -31,8 +32,8 @@ __all__ = [
     "received_of",
 ]
 
-LIFE = "life"
-"""Header of a canonical record in a later life: the source's own id of it, and the life's."""
+LIFE, LISTED = "life", "listed"
+"""Headers of a canonical record: why its id is another one, and that its source lists all."""
 
 _DEPTH_MAX = 3  # payloads inside payloads
 _INNER_MAX = 64  # envelopes kept for connectors that payloads are handed on to
@@ -75,6 +76,7 @@ class Canonical:
     like: Likeness | None = None
     life: bytes = b""
     """Why it has another id than the source's words give it: see `hub/snapshots.py`."""
+    listed: bool = False  # in a full snapshot
 
     @property
     def headers(self) -> list[tuple[str, str | bytes | None]]:
@@ -84,6 +86,8 @@ class Canonical:
             headers.append((LIKE, self.like.pack()))
         if self.life:
             headers.append((LIFE, self.life))
+        if self.listed:
+            headers.append((LISTED, b""))
         return headers
 
 

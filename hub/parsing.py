@@ -33,6 +33,7 @@ from hub.raw_topics import connector_topics
 from hub.reloading import source_options
 from hub.replayed import INDEXES, Indexes, only
 from hub.schema_ids import SchemaIds
+from hub.snapshots import SNAPSHOT
 
 __all__ = [
     "EVENT_MAX",
@@ -157,6 +158,8 @@ class Parser:
             code = getattr(error, "code", "bad-source")
             why = Rejection(code=code, message=error.what, path=error.where, fix=error.fix)
             return Parsed(record, raw.value, iter([(None, why)]))
+        if SNAPSHOT in dict(raw.headers):
+            results = map(_listed, results)
         outcomes = _placed(map(_fitting, results))
         return Parsed(record, body, outcomes if wanted is None else only(outcomes, wanted))
 
@@ -248,6 +251,11 @@ def _fitting(result: Result) -> Result:
             fix="let the source send smaller records",
         )
     return result
+
+
+def _listed(result: Result) -> Result:
+    """The result, marked as one of a full snapshot where it is an event."""
+    return replace(result, listed=True) if isinstance(result, Canonical) else result
 
 
 def _let_through(raw: RawRecord) -> Indexes | None:

@@ -19,8 +19,20 @@ from hub.codec import EVENT_ID, LIFECYCLE, SUBJECT_ID, from_micros, micros, rest
 from hub.envelope import Canonical, received_of
 from hub.identity import make_id
 
-__all__ = ["NOUNS", "VANISHED", "Gone", "Page", "Reading", "Snapshots", "in_life", "vanished"]
+__all__ = [
+    "NOUNS",
+    "SNAPSHOT",
+    "VANISHED",
+    "Gone",
+    "Page",
+    "Reading",
+    "Snapshots",
+    "in_life",
+    "vanished",
+]
 
+SNAPSHOT = "snapshot"
+"""Header of a raw record that is a page of a full snapshot: which one."""
 # Things that are there until they are over; a reading or a picture of a sign is not.
 NOUNS = frozenset({"situation", "alert"})
 # Symbols of the enum `Lifecycle` by their place in the schema: ENDED, CANCELLED, EXPIRED.
@@ -45,7 +57,7 @@ class Page(NamedTuple):
     @classmethod
     def of(cls, headers: Mapping[str, bytes | None]) -> Self | None:
         """From the record's headers; None of a source that sends no snapshots."""
-        snapshot, at = headers.get("snapshot"), received_of(headers)
+        snapshot, at = headers.get(SNAPSHOT), received_of(headers)
         if not snapshot or at is None:
             return None
         number = (headers.get("page") or b"").decode("ascii", "replace")

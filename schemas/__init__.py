@@ -8,7 +8,7 @@
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -94,6 +94,10 @@ class NounSpec:
     key: str
     window_s: int = 0
     merge: MergeSpec | None = None
+    keep_alive_s: int = 3_600
+    """Of a state that is told again without a change, a report passes this often."""
+    ttl_h: Mapping[str, float] = field(default_factory=dict)
+    """Hours that a thing is assumed to go on whose source tells no end, by how its kind begins."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,10 @@ example is in the project's README.
 - Four `lifecycle`s end a subject, and mean four things: ENDED, it is over; CANCELLED, it was wrong;
   EXPIRED, its time has passed; VANISHED, a source that sends all there is left it out. The last is
   the hub's word, with all that was last said of it; if the source names it again, it comes again.
+- A state that its source reports again and again without a change comes as an update once an hour,
+  and `reports` counts the reports it stands for; the very same report never comes twice.
+  `assumed_end_at` is when to take a situation or alert off a map if no more is said of it, as its
+  source tells no end; the hub itself ends nothing for that. A site may set other times.
 - `restricted` holds personal data. `view.withheld` lists what the source gave and your view keeps
   back, with the right that would open it; null and not listed means the source gave none.
 - What you get follows from rights, listed below with purpose and legal basis, and from nothing
@@ -112,7 +116,7 @@ def _canonical() -> Iterator[str]:
         rule = (
             f"same `event_id` within {noun.window_s // 3600} h of arrival"
             if noun.family == "occurrence"
-            else "equal to the subject's last state, or older than it"
+            else "equal to the subject's last state (but once an hour), or older than it"
         )
         yield f"| `{noun.topic}` | {noun.family} | {noun.lane} | {rule} |"
     yield ""

@@ -64,8 +64,17 @@ def _event(record: str, noun: str, *, namespace: str, appended: bool) -> schemas
                 "name": "reports",
                 "type": "int",
                 "doc": "How many reports of its source this event stands for: near duplicates are "
-                "merged into the first, and counted in its updates.",
+                "merged into the first, and counted in its updates. A state that was told again "
+                "without a change counts in the report that passes once in a while.",
                 "default": 1,
+            },
+            {
+                "name": "assumed_end_at",
+                "type": ["null", {"type": "long", "logicalType": "timestamp-micros"}],
+                "doc": "When to take a situation or alert as over if no more is said of it (UTC), "
+                "as its source tells no end. Null where the source tells one, or sends all there "
+                "is and so tells it by leaving it out, and for what is over or merely happened.",
+                "default": None,
             },
             {"name": "hub", "type": hub, "doc": hub["doc"], "default": {}},
         ]

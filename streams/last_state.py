@@ -1,8 +1,9 @@
 """Repeats and order of states: what comes is compared with its subject's last state only.
 
-Equal content is a repeat; an older version than the last is superseded; a state that returns is
-delivered anew. Messages of an alert's chain share the subject of the chain's first known message,
-and a cancel holds even when it comes before what it cancels.
+Equal content is a repeat, of which one an hour passes: it keeps the state alive for its readers. An
+older version than the last is superseded; a state that returns is delivered anew. Messages of an
+alert's chain share the subject of the chain's first known message, and a cancel holds even when it
+comes before what it cancels.
 """
 
 import struct
@@ -10,14 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-__all__ = ["LastStates", "Report", "Verdict", "Word"]
+__all__ = ["OVER", "LastStates", "Report", "Verdict", "Word"]
 
 # Symbols of the enum `Lifecycle` by their place in the schema.
-UNKNOWN, NEW, UPDATED, ENDED, CANCELLED, VANISHED = 0, 1, 2, 3, 4, 6
+UNKNOWN, NEW, UPDATED, ENDED, CANCELLED, EXPIRED, VANISHED = range(7)
+OVER = frozenset({ENDED, CANCELLED, EXPIRED, VANISHED})
 _STATE = struct.Struct(">16sqqB16s")
 _MESSAGE = struct.Struct(">16s16s")
 _MESSAGE_MARK = b"m"
 _TOLD_MARK = b"u"
+_CONFIRMED_MARK = b"c"
 _NEVER_SEEN = bytes(16)
 
 
@@ -28,7 +31,7 @@ class Word(IntEnum):
     REPEAT = 1
     """The very event again."""
     CONFIRMED = 2
-    """A later report that says the same."""
+    """A later report that says the same, and is not due as a sign of life."""
     SUPERSEDED = 3
 
 
@@ -55,11 +58,15 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The decision, and the subject and lifecycle a delivered event must carry."""
+    """The decision, and what a delivered event must carry.
+
+    `reports` is how many reports it stands for: with a sign of life, those merged before it too.
+    """
 
     word: Word
     subject: bytes
     lifecycle: int
+    reports: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +99,17 @@ class _Message:
 class LastStates:
     """Last states of the subjects of one input partition.
 
-    Changes belong to the open transaction until `commit`; `rollback` undoes them.
+    Of a state that is told again and again without a change, a report passes every `keep_alive_s`
+    of the source's time. Changes belong to the open transaction until `commit`; `rollback` undoes
+    them.
     """
 
-    __slots__ = ("_before", "_entries")
+    __slots__ = ("_before", "_entries", "_keep_alive_us")
 
-    def __init__(self) -> None:
-        # Subjects to states; marked ones to messages of chains, and to hours of unknown devices.
+    def __init__(self, keep_alive_s: int) -> None:
+        self._keep_alive_us = keep_alive_s * 1_000_000
+        # Subjects to states; marked ones to messages of chains, to how often a state was confirmed,
+        # and to hours of unknown devices.
         self._entries: dict[bytes, _State | _Message] = {}
         self._before: dict[bytes, _State | _Message | None] = {}
 
@@ -127,9 +138,7 @@ class LastStates:
                 return Verdict(Word.DELIVER, root, CANCELLED)
             return Verdict(Word.SUPERSEDED, root, report.lifecycle)
         if report.digest == last.digest:
-            # The same state, confirmed later: what is older than this stays superseded.
-            self._note(root, replace(last, effective_us=report.effective_us))
-            return Verdict(Word.CONFIRMED, root, report.lifecycle)
+            return self._confirm(report, root, last)
         return self._deliver(report, root, report.lifecycle or UPDATED)
 
     def tell(self, device: bytes, hour: int) -> bool:
@@ -179,6 +188,24 @@ class LastStates:
             _State(report.event_id, report.effective_us, report.version, lifecycle, report.digest),
         )
         return Verdict(Word.DELIVER, root, lifecycle)
+
+    def _confirm(self, report: Report, root: bytes, last: _State) -> Verdict:
+        """The same state, told again: merged, unless readers have not heard of it for long."""
+        # What is older than this stays superseded.
+        self._note(root, replace(last, effective_us=report.effective_us))
+        name = _CONFIRMED_MARK + root
+        since = self._entries.get(name)
+        if not isinstance(since, _State) or since.event_id != last.event_id:
+            # In the form of a state, as hours of unknown devices are: when readers last heard of
+            # it, and in place of a version how many reports were merged since then.
+            since = _State(last.event_id, last.effective_us, 0, UNKNOWN, _NEVER_SEEN)
+        reports = since.version + 1
+        waited_us = report.effective_us - since.effective_us
+        if last.lifecycle in OVER or waited_us < self._keep_alive_us:
+            self._note(name, replace(since, version=reports))
+            return Verdict(Word.CONFIRMED, root, report.lifecycle)
+        self._note(name, replace(since, effective_us=report.effective_us, version=0))
+        return Verdict(Word.DELIVER, root, UPDATED, reports)
 
     def _join(self, report: Report, message: _Message | None) -> bytes:
         """The chain a message belongs to: its first known subject, or the first it names."""

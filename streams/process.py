@@ -26,13 +26,15 @@ from hub.codec import (
     part_encoders,
     restricted_fields,
 )
+from hub.envelope import LISTED
 from hub.errors import RecordError
 from hub.likeness import HEADER as LIKE
 from hub.likeness import LIKENESS
 from hub.plates import Pseudonyms
+from streams.assumed_end import assumed_end
 from streams.deduplicate import Window
 from streams.head import COARSE_US, Heads, encoded_names, minute_of
-from streams.last_state import ENDED, UPDATED, LastStates, Word
+from streams.last_state import ENDED, OVER, UPDATED, LastStates, Word
 from streams.merge import Merger
 from streams.partition import Partition
 from streams.place import DeviceRegister
@@ -49,8 +51,9 @@ _PLANS_MAX = 200_000
 _STATUS_AND_SEVERITY = slice(STATUS, STATUS + 2)
 _EMPTY_RESTRICTED = bytes(len(restricted_fields()))
 _PLATE = 1  # its bit of `Cut.present`
-# Events that stand for one report alone: Avro's int 1.
-_ONE_REPORT = b"\x02"
+# Events that stand for one report alone, Avro's int 1, and with no end to assume, null.
+_NO_END = b"\x00"
+_ONE_REPORT = b"\x02" + _NO_END
 
 _OUTCOMES = {
     Word.REPEAT: "duplicate",
@@ -133,7 +136,7 @@ class Process:
         """Begin an input partition with empty state."""
         noun = self._topics[topic]
         merger = Merger(noun.merge) if noun.merge else None
-        fresh = Partition(noun, Window(noun.window_s * 1000), LastStates(), merger)
+        fresh = Partition(noun, Window(noun.window_s * 1000), LastStates(noun.keep_alive_s), merger)
         self._partitions[topic, partition] = fresh
         return fresh
 
@@ -235,12 +238,12 @@ class Process:
                 state.plans[name] = plan
             deliver = plan.targets and (merged is None or merged.deliver)
             if deliver:
-                reports = _ONE_REPORT
+                said = _ONE_REPORT
                 if merged is not None:
                     thing = merged.thing
                     value = _restated(value, thing.subject, ENDED if thing.over else UPDATED)
-                    reports = self._encode["reports"](thing.reports)
-                self._deliver(state, plan, value, key, emit, place_us, told, reports)
+                    said = self._encode["reports"](thing.reports) + _NO_END
+                self._deliver(state, plan, value, key, emit, place_us, told, said)
         except Exception:
             # Else the event could not be sent again once what was wrong is mended.
             state.window.forget_last()
@@ -270,11 +273,11 @@ class Process:
         if value is None or key is None or len(value) <= VARIABLE or value[0]:
             raise RecordError("a record without key, value or framing", code="not-framed")
         noun = state.noun
+        headers = dict(arrival.headers() or ())
         if self._frames(value[:PREFIX_LENGTH], noun.name) is None:
             value, cut = self._recode(value, noun.name)
         else:
-            told = next((data for name, data in arrival.headers() or () if name == "cut"), None)
-            cut = Cut(*self._cut(told, value, noun.name))
+            cut = Cut(*self._cut(headers.get("cut"), value, noun.name))
         reader = self._reader(value[:PREFIX_LENGTH], noun.name)
         header = reader.header(value)
         source = header["source_id"]
@@ -288,7 +291,11 @@ class Process:
             return
         value = _restated(value, verdict.subject, verdict.lifecycle)
         if plan.targets:
-            self._deliver(state, plan, value, key, emit, place_time(header), cut.pack())
+            end = None
+            if noun.ttl_h and LISTED not in headers and verdict.lifecycle not in OVER:
+                end = assumed_end(noun, header, reader.body(value, cut))
+            said = self._encode["reports"](verdict.reports) + self._encode["assumed_end_at"](end)
+            self._deliver(state, plan, value, key, emit, place_time(header), cut.pack(), said)
             state.tally.add(source, minute, "delivered", len(plan.targets))
         else:
             state.tally.add(source, minute, "dropped")
@@ -302,11 +309,12 @@ class Process:
         emit: Emit,
         place_us: int,
         told: bytes | None,
-        reports: bytes = _ONE_REPORT,
+        said: bytes = _ONE_REPORT,
     ) -> None:
         """Write the record to each target, as its view shows it.
 
-        `place_us` is the event's time, `told` the record's header `cut`.
+        `place_us` is the event's time, `told` the record's header `cut`, and `said` what the steps
+        have to say: the encoded fields `reports` and `assumed_end_at`.
         """
         noun = state.noun.name
         frames = self._frames(value[:PREFIX_LENGTH], noun)
@@ -315,7 +323,7 @@ class Process:
             told = cut.pack()
             frames = self._frames(value[:PREFIX_LENGTH], noun) or {}
         start, end, present, check = self._cut(told, value, noun)
-        hub = reports + self._hub
+        hub = said + self._hub
         # Made before anything is written: what can't be read is refused for all, or for none.
         written = []
         for target in plan.targets:

@@ -38,6 +38,11 @@ def test_variables_win_over_the_file(write):
         ("[source.a]\nlane = 'fast'", "source.a", "Field required"),
         ("[source.'a b']\nconnector = 'cap'", "source.a b", "pattern"),
         ("[source.a]\nconnector = 'cap'\nshard = 'colour'", "source.a.shard", "pattern"),
+        ("[noun.alert]\nwindow_s = 60", "noun", "alert is a state: it is compared with its last"),
+        ("[noun.alert]\nkeep_alive_s = 5", "noun.alert.keep_alive_s", "equal to 60"),
+        ("[noun.violation]\nkeep_alive_s = 60", "noun", "violation happens once"),
+        ("[noun.health.ttl_h]\n'' = 9", "noun", "health is nothing that goes on until its end"),
+        ("[noun.alert.ttl_h]\n'' = 1", "noun.alert.ttl_h.", "equal to 2"),
         ("[retention]\nrumours = 7", "retention", "no such class: rumours; there are payload"),
         ("[retention]\nhold = 7", "retention", "kept until people end it"),
         ("[retention]\npayload = 3", "retention", "kept 4 to 30 days, not 3 (Law 91/2025/QH15"),
@@ -53,6 +58,13 @@ def test_an_error_names_file_key_and_what_is_expected(write, text, where, what):
     assert where in str(caught.value)
     assert what in str(caught.value)
     assert caught.value.fix
+
+
+def test_a_site_sets_its_own_times_beside_the_declared_ones(write):
+    text = "[noun.situation]\nkeep_alive_s = 600\n[noun.situation.ttl_h]\n'road.flooding' = 6"
+    noun = load(write(text), {}).nouns()["situation"]
+    assert noun.keep_alive_s == 600
+    assert (noun.ttl_h["road.flooding"], noun.ttl_h[""], noun.ttl_h["road.jam"]) == (6, 24, 3)
 
 
 def test_a_missing_file_is_named(tmp_path):

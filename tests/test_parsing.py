@@ -12,7 +12,7 @@ from hub.codec import REPLAYED, EventCodec
 from hub.config import Config
 from hub.connector import Rejection
 from hub.defence import Defence
-from hub.envelope import Canonical
+from hub.envelope import LISTED, Canonical
 from hub.errors import ConfigError
 from hub.evidence import Erased, EvidenceStore
 from hub.normalise import refused_by
@@ -72,6 +72,15 @@ def kinds(parsed) -> list:
 def test_every_outcome_comes_with_its_place_in_the_payload(parser):
     found = kinds(parser().parse(raw(signals(1, "no object", 3))))
     assert found == [(0, "Canonical"), (1, "wrong-type"), (2, "Canonical")]
+
+
+def test_each_event_of_a_full_snapshot_says_that_it_is_of_one(parser):
+    def listed(**headers: bytes) -> list[bool]:
+        outcomes = parser().parse(raw(signals(1, "x", 2), **headers)).outcomes
+        return [LISTED in dict(each.headers) for _, each in outcomes if isinstance(each, Canonical)]
+
+    assert listed() == [False, False]
+    assert listed(snapshot=b"one") == [True, True]
 
 
 def test_a_refusal_of_the_whole_payload_has_no_place(parser):

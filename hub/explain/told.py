@@ -37,7 +37,8 @@ def because(outcome: Outcome, noun: schemas.NounSpec) -> str:
         what = "near duplicate" if name == "merged" else "an update"
         return f"{what} of the first report of the same thing, number {thing.reports}; {rule}"
     if name == "merged":
-        return "it says the same as the last state of its subject"
+        passes = f"of such reports one in {duration(noun.keep_alive_s)} passes"
+        return f"it says the same as the last state of its subject; {passes}"
     if name == "dropped":
         return "no subscriber gets it"
     return ""

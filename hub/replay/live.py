@@ -11,7 +11,7 @@ from typing import Any
 
 from hub.codec import EVENT_ID, LIFECYCLE, SUBJECT_ID
 from hub.config import Config
-from hub.envelope import Canonical
+from hub.envelope import LISTED, Canonical
 from hub.errors import ConfigError
 from hub.identity import uuid_text
 from hub.kafka.history import History, Stretch
@@ -63,7 +63,7 @@ class Sending:
         if self.corrects is not None:
             value = corrected(value, self.corrects)
             # A correction looks like what it corrects, and must not be merged into it.
-            headers = [("cut", self.event.cut.pack())]
+            headers = [each for each in headers if each[0] in {"cut", LISTED}]
             headers.append((OF, uuid_text(self.corrects.event_id).encode()))
         return Record(self.event.topic, value, self.event.key, headers)
 
