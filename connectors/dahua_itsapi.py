@@ -29,6 +29,7 @@ from connectors._formats.dahua import colour, grid_box, is_act, known, of_law, r
 from connectors._formats.json import parse_json
 from connectors._formats.members import the_integer, the_items, the_number, the_object, the_text
 from connectors._formats.multipart import Part, split
+from connectors._formats.numbers import measured
 from connectors._formats.pictures import is_picture, take_pictures
 from connectors._formats.plates import read_plate, without_plate
 from connectors._formats.times import read_stamp
@@ -190,8 +191,8 @@ def _passage(
     body: dict[str, Any] = {
         "direction": _WAYS.get(the_text(snap, "Direction"), "UNKNOWN"),
         "lane": the_integer(snap, "LaneNo") if lane is None else lane,
-        "speed_kmh": the_number(vehicle, "Speed") or the_number(snap, "Speed") or None,
-        "speed_limit_kmh": the_number(vehicle, "UpperSpeedLimit") or None,
+        "speed_kmh": measured(the_number(vehicle, "Speed"), the_number(snap, "Speed")),
+        "speed_limit_kmh": measured(the_number(vehicle, "UpperSpeedLimit")),
         "vehicle_type": known(the_text(vehicle, "VehicleType")),
         "vehicle_colour": known(the_text(vehicle, "VehicleColor")),
         "vehicle_make": known(the_text(vehicle, "VehicleSign")),

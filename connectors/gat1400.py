@@ -21,6 +21,7 @@ from typing import Any, Final
 from connectors._formats.json import Path, an_object, parse_json, shown
 from connectors._formats.members import the_integer, the_items, the_number, the_object, the_text
 from connectors._formats.multipart import Part
+from connectors._formats.numbers import measured
 from connectors._formats.pictures import take_pictures
 from connectors._formats.plates import read_plate, without_plate
 from connectors._formats.times import read_stamp
@@ -132,7 +133,7 @@ def _passage(
         pictures=pictures,
         body={
             "lane": the_integer(vehicle, "LaneNo"),
-            "speed_kmh": the_number(vehicle, "Speed") or None,
+            "speed_kmh": measured(the_number(vehicle, "Speed")),
             "vehicle_type": the_text(vehicle, "VehicleClass"),
             "vehicle_colour": the_text(vehicle, "VehicleColor"),
             "vehicle_make": the_text(vehicle, "VehicleBrand"),

@@ -1,8 +1,8 @@
-"""Numbers in texts; None for whatever is not one, never an error."""
+"""Numbers in texts, and numbers that say that there is none; None for those, never an error."""
 
 import re
 
-__all__ = ["integer", "number", "percent"]
+__all__ = ["integer", "measured", "number", "percent"]
 
 _NUMBER = re.compile(r"\s*[+-]?(\d{1,15}(\.\d{0,15})?|\.\d{1,15})\s*", re.ASCII)
 
@@ -16,6 +16,11 @@ def integer(text: str) -> int | None:
     """A whole number that fits 32 bits."""
     value = number(text)
     return int(value) if value is not None and value.is_integer() and abs(value) < 2**31 else None
+
+
+def measured(*told: float | None) -> float | None:
+    """The first that is above nothing: of a speed or a limit, 0 and -1 say that none is known."""
+    return next((each for each in told if each is not None and each > 0), None)
 
 
 def percent(text: str) -> float | None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from connectors._formats.dahua import colour, corners, grid_box, is_act, known, of_law, ratio
 from connectors._formats.members import the_integer, the_items, the_number, the_object, the_text
+from connectors._formats.numbers import measured
 from connectors._formats.plates import read_plate, without_plate
 from connectors._formats.times import read_stamp
 from connectors._formats.violations import position_code
@@ -219,8 +220,8 @@ def _vehicle(data: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "direction": _WAYS.get(way or the_text(car, "MovingDirection"), "UNKNOWN"),
         "lane": the_integer(data, "Lane") if lane is None else lane,
-        "speed_kmh": the_number(car, "Speed") or the_number(data, "Speed") or None,
-        "speed_limit_kmh": the_number(car, "UpperSpeedLimit") or None,
+        "speed_kmh": measured(the_number(car, "Speed"), the_number(data, "Speed")),
+        "speed_limit_kmh": measured(the_number(car, "UpperSpeedLimit")),
         "vehicle_type": known(the_text(seen, "Category")) or known(the_text(car, "VehicleType")),
         "vehicle_colour": known(the_text(car, "VehicleColor")) or known(the_text(seen, "Color")),
         "vehicle_make": known(the_text(car, "VehicleSign")) or known(the_text(seen, "Text")),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connectors._formats.numbers import integer, number, percent
+from connectors._formats.numbers import integer, measured, number, percent
 from connectors._formats.pictures import a_box
 from connectors._formats.plates import read_plate, without_plate
 from connectors._formats.violations import COMMON_CODES, position_code, under_law
@@ -97,8 +97,8 @@ def _read_body(node: Node, anpr: Node) -> dict[str, Any]:
     return {
         "direction": DIRECTIONS.get(anpr.value("direction").lower(), "UNKNOWN"),
         "lane": integer(anpr.value("line")),
-        "speed_kmh": number(anpr.value("vehicleInfo/speed")) or None,
-        "speed_limit_kmh": number(anpr.value("speedLimit")) or None,
+        "speed_kmh": measured(number(anpr.value("vehicleInfo/speed"))),
+        "speed_limit_kmh": measured(number(anpr.value("speedLimit"))),
         "vehicle_type": _known(anpr.value("vehicleType")),
         "vehicle_colour": _known(anpr.value("vehicleInfo/color")),
         "vehicle_make": "" if make == "0" else make,
@@ -125,7 +125,9 @@ def _violation(seen: _Seen, acts: Mapping[str, str], received_at: datetime) -> E
     """The candidate beside a plate read: what the camera says, and what the law calls it."""
     anpr, common = seen.anpr, seen.common
     illegal = {part: anpr.value(f"illegalInfo/illegal{part}") for part in _ILLEGAL}
-    speed, limit = (number(anpr.value(name)) for name in ("vehicleInfo/speed", "speedLimit"))
+    speed, limit = (
+        measured(number(anpr.value(name))) for name in ("vehicleInfo/speed", "speedLimit")
+    )
     trusted = common["observed_at"] and common["time_quality"] in _TRUSTED
     law, law_flags = under_law(
         illegal["Code"],
@@ -144,8 +146,8 @@ def _violation(seen: _Seen, acts: Mapping[str, str], received_at: datetime) -> E
         **law,
         "lane": integer(anpr.value("line")),
         "direction": DIRECTIONS.get(anpr.value("direction").lower(), "UNKNOWN"),
-        "speed_kmh": speed or None,
-        "speed_limit_kmh": limit or None,
+        "speed_kmh": speed,
+        "speed_limit_kmh": limit,
         "signal_state": "red" if red_s else "",
         "red_elapsed_s": red_s,
         "duration_s": lasted_ms / 1000 if lasted_ms else None,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from hub.errors import RecordError
 from hub.identity import uuid_text
 from hub.render import json_line, plain
 from hub.testing.hints import hints, misspelt_identity, raised_in
+from hub.testing.odd import absurd, odd_values
 from hub.testing.samples import (
     DryRun,
     Sample,
@@ -36,6 +38,7 @@ _ZONES = ("Asia/Ho_Chi_Minh", "Asia/Tokyo")
 _BETWEEN = timedelta(hours=2)
 _YEARS = timedelta(days=3 * 366)
 _AGAIN = timedelta(seconds=2)
+_ODD = 40  # values of a sample that are replaced, each alone
 _TELLING = 6  # letters; fewer stand in any text by chance
 
 
@@ -236,7 +239,7 @@ def _chunked(run: _Run) -> Iterator[Problem]:
 
 
 def _hostile(run: _Run) -> Iterator[Problem]:
-    yield from _survives(run, spoilt(run.sample))
+    yield from _survives(run, chain(spoilt(run.sample), odd_values(run.sample, _ODD)))
 
 
 _RULES: tuple[Rule, ...] = (
@@ -254,11 +257,13 @@ _RULES: tuple[Rule, ...] = (
 
 
 def _survives(run: _Run, payloads: Iterable[tuple[str, Payload]]) -> Iterator[Problem]:
-    """Spoilt payloads give outcomes, and nothing personal in their errors."""
+    """Spoilt payloads give outcomes, no absurd events, and nothing personal in their errors."""
     reported: set[str] = set()
     for what, payload in payloads:
         rule = ""
         for result in run.dry.results(payload):
+            if isinstance(result, Canonical):
+                rule = next(absurd(decoded(result)), rule)
             if not isinstance(result, Rejection):
                 continue
             if result.code in _DEFECTS:

@@ -11,6 +11,7 @@ import pytest
 
 from hub import Connector, Event, Nothing, PayloadError, Rejection
 from hub.testing import Sample, check_connector, samples_in, update_expected
+from hub.testing.odd import odd_values
 from hub.testing.spoilt import cut_alike, huge, respelt, spoilt
 
 AT = datetime(2026, 3, 1, 1, 14, tzinfo=UTC)
@@ -216,6 +217,40 @@ def test_every_bad_shape_is_tried(tmp_path):
     assert {"an empty body", "blanks alone", "content type", "encoded as utf-16"} <= tried
     assert {"10 MB of one tag", "10 MB of blanks in it", "100000 elements below its root"} <= tried
     assert [name for name, _ in respelt(sample)] == ["a byte order mark", "line ends CR LF"]
+
+
+def test_an_odd_value_stands_alone_in_place_of_one_of_the_samples(tmp_path):
+    (tmp_path / "a.json").write_text('{"a": [1, "b"], "c": {"d": null}}')
+    (tmp_path / "a.xml").write_text('<a b="1"><c>2</c></a>')
+    (tmp_path / "a.txt").write_text("a[0].b=1\nc=2\n")
+    lists, text, xml = samples_in(tmp_path)
+    assert (lists.name, text.name, xml.name) == ("a.json", "a.txt", "a.xml")
+
+    def all_of(sample):
+        return {payload.body for _, payload in odd_values(sample, 9_999)}
+
+    assert all_of(lists) >= {
+        b'{"a": [NaN, "b"], "c": {"d": null}}',
+        b'{"a": [1, "\\ud800"], "c": {"d": null}}',
+        b'{"a": [1, "b"], "c": {"d": []}}',
+    }
+    assert all_of(xml) >= {b'<a b="1"><c>-1</c></a>', b'<a b=""><c>2</c></a>'}
+    assert all_of(text) >= {b"a[0].b=NaN\nc=2\n", b"a[0].b=1\nc=true\n"}
+    few = list(odd_values(lists, 7))
+    assert len(few) == 7
+    assert few == list(odd_values(lists, 7))
+
+
+def test_an_odd_value_that_makes_an_event_absurd_is_told(tmp_path):
+    def parse(payload, _options):
+        yield plate_read(body={"speed_kmh": json.loads(payload.body)["v"]})
+
+    found = problems(tmp_path, parse, body=b'{"v": 3.5}')
+    assert any(
+        "-1 in place of the value at byte 6" in each and "body.speed_kmh is -1" in each
+        for each in found
+    )
+    assert any("parser-defect" in each or "JSONDecodeError" in each for each in found)
 
 
 class Lines:
