@@ -52,7 +52,7 @@ class Site:
 @contextmanager
 def site() -> Iterator[Site]:
     """Start a broker and a registry; topics, devices and rules are there, events are not."""
-    with tempfile.TemporaryDirectory(prefix="hub-bench-") as name, Stack() as stack:
+    with tempfile.TemporaryDirectory(prefix="hub-bench-") as name, Stack(gather_ms=3_000) as stack:
         folder = Path(name)
         file = folder / "hub.toml"
         values = {

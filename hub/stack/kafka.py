@@ -46,7 +46,7 @@ share.coordinator.state.topic.min.isr={in_sync}
 share.coordinator.state.topic.num.partitions=1
 # A crashed worker's open transaction holds its readers back: look for those every second.
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
-group.initial.rebalance.delay.ms=0
+group.initial.rebalance.delay.ms={gather_ms}
 # Sized for one small machine.
 num.network.threads=2
 num.io.threads=4
@@ -90,8 +90,10 @@ class Broker:
         folder: Path,
         cluster_id: str,
         behind: tuple[int, int] | None = None,
+        gather_ms: int = 0,
     ) -> None:
         self.node = node
+        self._gather_ms = gather_ms
         self.behind = behind
         self.port, self._controller_port = ports[node - 1]
         self.bootstrap = f"{HOST}:{self.port}"
@@ -165,6 +167,7 @@ class Broker:
             data=self._data,
             replicas=min(3, count),
             in_sync=2 if count >= 3 else 1,
+            gather_ms=self._gather_ms,
         )
 
     def _format(self) -> None:

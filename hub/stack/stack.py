@@ -36,6 +36,8 @@ class Stack:
         registry: whether to start the schema registry too.
         port_base: the first of the ports to use: brokers, then the registry and its health
             port, then controllers. None finds free ones and keeps them with the data folder.
+        gather_ms: how long a new group waits for more members; those that come later take whole
+            topics over, those that come together share each.
         proxied: whether each broker has a second listener for clients that come through a proxy,
             at ports of its own (`Broker.behind`); for tests that disturb the wire.
     """
@@ -47,6 +49,7 @@ class Stack:
         registry: bool = True,  # noqa: FBT001, FBT002 - reads well by name
         port_base: int | None = None,
         *,
+        gather_ms: int = 0,
         proxied: bool = False,
     ) -> None:
         if brokers < 1:
@@ -56,6 +59,7 @@ class Stack:
         self._count = brokers
         self._with_registry = registry
         self._port_base = port_base
+        self._gather_ms = gather_ms
         self._proxied = proxied
         self._lock: IO[str] | None = None
         self._registry: Registry | None = None
@@ -178,6 +182,7 @@ class Stack:
                 folder=self.data,
                 cluster_id=state["cluster_id"],
                 behind=(spare[2 * node - 2], spare[2 * node - 1]) if spare else None,
+                gather_ms=self._gather_ms,
             )
             for node in range(1, count + 1)
         ]
