@@ -62,6 +62,7 @@ def examine(config: Config) -> Iterator[Finding]:
         ("stages", _stages),
         ("ingest", _ingest),
         ("lag", _lag),
+        ("shares of workers", _shares),
         ("paused sources", _paused),
         ("open transactions", _open_transactions),
     ]
@@ -212,9 +213,23 @@ def _lag(config: Config) -> Iterator[Finding]:
         yield Finding("lag", "ok", "no group is behind")
     for lag in behind:
         slow = lag.records > _LAG_NOTED
-        fix = f"check that {lag.group} runs; add a worker" if slow else ""
+        fix = f"check that {lag.group} runs; add a worker (ops/README.md)" if slow else ""
         text = f"{lag.group}: {lag.records} records of {lag.topic}"
         yield Finding("lag", "note", text, fix)
+
+
+def _shares(config: Config) -> Iterator[Finding]:
+    """Workers of one stage of which one has all of a topic, so that the others can't help it."""
+    alone: dict[tuple[str, int], list[str]] = {}
+    for each in Cluster(config.kafka).held_alone():
+        alone.setdefault((each.group, each.members), []).append(each.topic)
+    if not alone:
+        yield Finding("shares of workers", "ok", "no worker has a topic to itself")
+    for (group, workers), names in alone.items():
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
+        text = f"{group}: of {workers} workers, one alone has all of {shown}"
+        fix = "see ops/README.md, Add a worker"
+        yield Finding("shares of workers", "note", text, fix)
 
 
 def _paused(config: Config) -> Iterator[Finding]:

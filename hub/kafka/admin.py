@@ -1,6 +1,7 @@
 """Topics and consumer groups of a cluster, as plain values."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from hub.config import KafkaConfig
 from hub.errors import EnvironmentNotReadyError, UnavailableError
 from hub.kafka.clients import admin, check_reachable, translate, unwrap
 
-__all__ = ["Cluster", "GroupLag", "HeldBack", "TopicState"]
+__all__ = ["Cluster", "GroupLag", "HeldAlone", "HeldBack", "TopicState"]
 
 _TIMEOUT_S = 30.0
 
@@ -58,6 +59,15 @@ class HeldBack:
     partition: int
     at: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeldAlone:
+    """A topic of several partitions, all of which one member of a group of several has."""
+
+    group: str
+    members: int
+    topic: str
 
 
 class Cluster:
@@ -150,10 +160,29 @@ class Cluster:
 
     def lags(self, prefix: str = "hub.") -> list[GroupLag]:
         """Lag by group and topic of the groups whose name begins so."""
+        return [lag for group in self._groups(prefix) for lag in self._lags_of(group)]
+
+    def held_alone(self, prefix: str = "hub.") -> list[HeldAlone]:
+        """What a member has to itself that the others of its group could share."""
+        groups = self._groups(prefix)
+        if not groups:
+            return []
+        answers = self._admin.describe_consumer_groups(groups, request_timeout=_TIMEOUT_S)
+        found = []
+        for group, answer in answers.items():
+            members = [
+                Counter(each.topic for each in member.assignment.topic_partitions)
+                for member in _result(answer, f"reading the members of {group}").members
+            ]
+            for topic, held in sorted(sum(members, Counter[str]()).items()):
+                if held > 1 < len(members) and any(mine[topic] == held for mine in members):
+                    found.append(HeldAlone(group, len(members), topic))
+        return found
+
+    def _groups(self, prefix: str) -> list[str]:
         check_reachable(self._kafka)
         listed = _result(self._admin.list_consumer_groups(), "listing consumer groups")
-        groups = sorted(each.group_id for each in listed.valid if each.group_id.startswith(prefix))
-        return [lag for group in groups for lag in self._lags_of(group)]
+        return sorted(each.group_id for each in listed.valid if each.group_id.startswith(prefix))
 
     def held_back(self, names: Iterable[str]) -> list[HeldBack]:
         """Where an open transaction keeps readers before the end of a topic, at this moment."""

@@ -13,7 +13,7 @@ from hub import topics
 from hub.cli import main
 from hub.codec import EventCodec, RecordCodec
 from hub.config import load
-from hub.kafka.clients import producer
+from hub.kafka.clients import consumer, producer
 from hub.kafka.records import write
 from hub.kafka.transaction import TransactionalProducer
 from hub.registry import Registry
@@ -299,6 +299,28 @@ def test_doctor_names_a_transaction_that_nobody_ends(made, capsys, monkeypatch):
     producer.close()
     main(["doctor"])
     assert "✓ open transactions: none holds readers back" in capsys.readouterr().out
+
+
+def test_doctor_names_topics_that_one_of_several_workers_has_alone(made, capsys):
+    names = ["area.alert.v1", "camera.plate_read.v1"]
+    members = []
+    for _ in range(2):
+        members.append(consumer(made.kafka, "hub.process.shared"))
+        members[-1].subscribe(names)
+        # The second comes when the first has everything, and takes over a topic.
+        while not members[-1].assignment():
+            for each in members:
+                each.poll(0.1)
+    main(["doctor"])
+    told = capsys.readouterr().out
+    assert "shares of workers: hub.process.shared: of 2 workers, one alone has all of" in told
+    assert "Add a worker" in told
+    members.pop().close()
+    while len(members[0].assignment()) < 12:
+        members[0].poll(0.1)
+    main(["doctor"])
+    assert "shares of workers: no worker has a topic to itself" in capsys.readouterr().out
+    members[0].close()
 
 
 def test_doctor_names_a_faulty_configuration(capsys, tmp_path):
