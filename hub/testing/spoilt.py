@@ -19,6 +19,7 @@ _CUT_STEP, _CUTS_MAX, _FLIPS = 64, 128, 64
 _BYTES_MAX = 2**20  # read again in cuts, and in flips, of one sample
 _HUGE = 10 * 2**20
 _DEPTH = 100_000
+_MANY = 100_000
 _WRONG_TYPES = ("", "text/plain", "application/octet-stream", "multipart/form-data")
 _ENCODINGS = ("utf-16", "utf-16-be", "utf-32", "cp1258")
 _STARTS = (b"{", b"[", b"<")
@@ -60,6 +61,7 @@ def huge(sample: Sample) -> Iterator[tuple[str, Payload]]:
     yield "10 MB of one letter", sample.payload(b"x" * _HUGE)
     yield "10 MB of one tag", sample.payload(b"<" + b"x" * _HUGE)
     yield "10 MB of one text", sample.payload(b'["' + b"x" * _HUGE + b'"]')
+    yield f"{_MANY} empty objects in a list", sample.payload(b"[" + b"{}," * (_MANY - 1) + b"{}]")
     start = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if start in _STARTS:
         blanks = b" " * _HUGE
