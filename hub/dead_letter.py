@@ -28,6 +28,8 @@ class Refused:
     value: bytes
     headers: Iterable[tuple[str, bytes]] = ()
     index: int | None = None
+    last_index: int | None = None
+    """Of a run of refused parts, the last one's place."""
     source_id: str = ""
     component: str = ""
     component_version: str = ""
@@ -37,7 +39,7 @@ class Refused:
     sha256: bytes = b""
     body_ref: str = ""
     bare: bool = False
-    """Leave its bytes where they are: the payload may hold what nobody may read here."""
+    """Leave its bytes where they are: nobody may read them here, or other letters hold them."""
 
 
 def dead_letter(
@@ -66,6 +68,7 @@ def dead_letter(
         "partition": refused.partition,
         "offset": refused.offset,
         "index": refused.index,
+        "last_index": refused.last_index,
         "payload_id": refused.payload_id,
         "received_at": refused.received_at,
         "failed_at": failed_at,

@@ -31,6 +31,7 @@ from hub.metrics import StageMetrics
 from hub.parsing import Parsed, Parser, RawRecord, described, event_codecs
 from hub.pauses import Pauses
 from hub.raw_topics import connector_topics
+from hub.refusals import WITH_BYTES_MAX, in_runs
 from hub.registers import applied
 from hub.reloading import Reload
 from hub.replayed import INDEXES
@@ -206,19 +207,22 @@ class Normalise:
             return
         parsed = self._parser.parse(raw)
         reading = self._reading(partition, parsed, raw)
-        outcomes, places = set(), 0
-        for index, result in self._pauses.watched(parsed):
+        outcomes, places, letters = set(), 0, 0
+        for part in in_runs(self._pauses.watched(parsed)):
+            result = part.result
             outcomes.add(type(result))
-            places += 1
+            places += part.size
             if isinstance(result, Canonical):
                 if reading is not None:
-                    result = reading.see(result)  # noqa: PLW2901 - the same event
+                    result = reading.see(result)
                 produce(result.topic, result.value, result.key, result.headers)
                 self._count(partition, parsed.record, result.noun, "found")
             elif isinstance(result, Rejection):
                 if reading is not None:
                     reading.refused()
-                self._letter(parsed.refused(index), result, produce)
+                letters += 1
+                refused = parsed.refused(part.place, bare=letters > WITH_BYTES_MAX)
+                self._letter(replace(refused, last_index=part.last), result, produce)
                 self._count(partition, parsed.record, "", "dead")
                 by = refused_by(parsed.record, result).component
                 letter = (by, result.code, parsed.record.source_id)

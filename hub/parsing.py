@@ -85,9 +85,13 @@ class Parsed:
     body: bytes
     outcomes: Iterator[tuple[int | None, Result]]
 
-    def refused(self, index: int | None) -> Refused:
-        """The same record for a dead letter, with its bytes where they are not kept elsewhere."""
-        return replace(self.record, index=index, value=b"" if self.record.body_ref else self.body)
+    def refused(self, index: int | None, *, bare: bool = False) -> Refused:
+        """The same record for a dead letter, with its bytes where they are not kept elsewhere.
+
+        With `bare` the letter says only where they are.
+        """
+        value = b"" if bare or self.record.body_ref else self.body
+        return replace(self.record, index=index, value=value, bare=bare or self.record.bare)
 
 
 class Parser:

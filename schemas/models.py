@@ -853,6 +853,8 @@ class DeadLetter(TypedDict):
     """Name of the bytes in the evidence store, where they are there."""
     record_headers: NotRequired[Sequence[HeaderPair]]
     """Headers of the record as it was."""
+    last_index: NotRequired[int | None]
+    """Last place of a run of refused parts that share this letter, from `index` on; null where it stands for one. After 1,000 refusals of one payload, those that follow each other share a letter."""
 
 
 class DeadReplay(TypedDict):

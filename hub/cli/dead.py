@@ -125,8 +125,10 @@ def summary(
             component if by is None else "",
         )
         row = groups.setdefault(key, {"count": 0, "replayed": 0, "newest": ""})
-        row["count"] += 1
-        row["replayed"] += letter["dead_id"] in replayed
+        last = letter.get("last_index")  # letters of 0.1 have none
+        parts = 1 if last is None else last - letter["index"] + 1
+        row["count"] += parts
+        row["replayed"] += parts if letter["dead_id"] in replayed else 0
         newest = rfc3339(letter["failed_at"])
         if newest >= row["newest"]:
             row.update(newest=newest, example=plain(letter["dead_id"], "dead_id"))

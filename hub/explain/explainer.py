@@ -229,11 +229,11 @@ class Explainer:
         results = self._payloads.outcomes(spot)
         found = {index for index, each in results if isinstance(each, Canonical)}
         held = {each.parse.index for each in way.events if each.parse}
-        refused = {each.index for each in way.letters}
+        refused = {index for index in found if any(letter.covers(index) for letter in way.letters)}
         whys = (each.why for _, each in results if isinstance(each, Nothing | Withheld))
         way.parse.why = next(whys, "")
-        way.mended = sorted(refused & found, key=str)
-        if None in refused and found:
+        way.mended = sorted(refused, key=str)
+        if found and any(letter.index is None for letter in way.letters):
             way.mended = [None]
         else:
             way.problems += [

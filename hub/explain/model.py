@@ -164,7 +164,15 @@ class Letter:
     component: str
     refused: Spot
     index: int | None
+    last_index: int | None
+    """Of a run of parts that share it, the last one's place."""
     sha256: str
+
+    def covers(self, index: int | None) -> bool:
+        """Whether it is about this place of the payload."""
+        if index is None or self.index is None or self.last_index is None:
+            return index == self.index
+        return self.index <= index <= self.last_index
 
 
 @dataclass(slots=True)

@@ -168,6 +168,8 @@ def _letter(letter: Letter) -> Iterator[str]:
     yield _step("dead letter", _at(letter.failed_at), f"{letter.code}: {letter.message}")
     where = f", at {letter.path}" if letter.path else ""
     part = "" if letter.index is None else f", place {letter.index}"
+    if letter.last_index is not None:
+        part = f", places {letter.index} to {letter.last_index}"
     yield _more(f"{letter.stage}, {letter.component}, {letter.refused}{part}{where}")
     yield _more(f"fix: {letter.fix or '(none is known; the cause is above)'}")
     yield _more(f"its bytes: hub dead show {_id(letter.dead_id)}")

@@ -239,6 +239,7 @@ def letter_of(letter: Mapping[str, Any]) -> Letter:
         component=f"{letter['component']} {letter['component_version']}".strip(),
         refused=Spot(letter["topic"], letter["partition"], letter["offset"]),
         index=letter["index"],
+        last_index=letter.get("last_index"),
         sha256=letter["sha256"].hex(),
     )
 

@@ -38,6 +38,8 @@ class Letter:
     component_version: str
     payload_id: str
     index: int | None
+    last_index: int | None
+    """Where it stands for a run of parts, the last one."""
     received_at: datetime | None
     failed_at: datetime
     refused: Spot
@@ -141,6 +143,7 @@ def _letter(letter: Mapping[str, Any], spot: Spot) -> Letter:
         component_version=letter["component_version"],
         payload_id=letter["payload_id"],
         index=letter["index"],
+        last_index=letter.get("last_index"),  # letters of 0.1 have none
         received_at=letter["received_at"],
         failed_at=letter["failed_at"],
         refused=Spot(letter["topic"], letter["partition"], letter["offset"]),

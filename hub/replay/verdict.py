@@ -73,6 +73,8 @@ class Verdict:
         place = f"{letter.refused.topic}/{letter.refused.partition}@{letter.refused.offset}"
         if letter.index is not None:
             place += f"#{letter.index}"
+        if letter.last_index is not None:
+            place += f"-{letter.last_index}"
         return f"{uuid_text(letter.dead_id)}  {letter.code}  {place}: {self._said()}"
 
     def _said(self) -> str:
@@ -176,7 +178,7 @@ def _places(letter: Letter) -> Indexes:
         return Indexes.onwards(0)
     if letter.code == PARSER_DEFECT:
         return Indexes.onwards(letter.index)
-    return Indexes.only(letter.index)
+    return Indexes(((letter.index, letter.last_index or letter.index),))
 
 
 def _unreadable(letter: Letter) -> Verdict:
