@@ -208,7 +208,9 @@ class Normalise:
         parsed = self._parser.parse(raw)
         reading = self._reading(partition, parsed, raw)
         outcomes, places, letters = set(), 0, 0
-        for part in in_runs(self._pauses.watched(parsed)):
+        # All of it is read before anything is written: a transaction's time runs from its first
+        # record on, and a large payload may take as long to read as that lasts.
+        for part in list(in_runs(self._pauses.watched(parsed))):
             result = part.result
             outcomes.add(type(result))
             places += part.size

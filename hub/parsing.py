@@ -8,6 +8,7 @@ outcome too, so a parser never stops at one.
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import schemas
@@ -31,12 +32,13 @@ from hub.evidence import EvidenceStore
 from hub.ingest.limits import inflate
 from hub.raw_topics import connector_topics
 from hub.reloading import source_options
-from hub.replayed import INDEXES, Indexes, only
+from hub.replayed import INDEXES, TOO_MANY_PARTS, Indexes, only
 from hub.schema_ids import SchemaIds
 from hub.snapshots import SNAPSHOT
 
 __all__ = [
     "EVENT_MAX",
+    "PARTS_MAX",
     "Parsed",
     "Parser",
     "RawRecord",
@@ -46,6 +48,7 @@ __all__ = [
 ]
 
 EVENT_MAX = 900_000  # leaves room for what process appends, below Kafka's limit of 1 MiB
+PARTS_MAX = 1_000_000
 _INFLATED_MAX = 64 * 2**20
 
 
@@ -164,7 +167,7 @@ class Parser:
             return Parsed(record, raw.value, iter([(None, why)]))
         if SNAPSHOT in dict(raw.headers):
             results = map(_listed, results)
-        outcomes = _placed(map(_fitting, results))
+        outcomes = _placed(_bounded(map(_fitting, results)))
         return Parsed(record, body, outcomes if wanted is None else only(outcomes, wanted))
 
     def shares(self, source_id: str) -> bool:
@@ -255,6 +258,18 @@ def _fitting(result: Result) -> Result:
             fix="let the source send smaller records",
         )
     return result
+
+
+def _bounded(results: Iterable[Result]) -> Iterator[Result]:
+    """As many results as a stage can handle before its group takes it for dead."""
+    rest = iter(results)
+    yield from islice(rest, PARTS_MAX)
+    if next(rest, None) is not None:
+        yield Rejection(
+            code=TOO_MANY_PARTS,
+            message=f"of a payload {PARTS_MAX} parts are read, and it has more",
+            fix="let the source send smaller payloads",
+        )
 
 
 def _listed(result: Result) -> Result:

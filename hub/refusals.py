@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from hub.connector import Rejection
 from hub.envelope import Result
-from hub.replayed import PARSER_DEFECT
+from hub.replayed import ENDS
 
 __all__ = ["SINGLE_MAX", "WITH_BYTES_MAX", "Part", "in_runs"]
 
@@ -40,12 +40,12 @@ def in_runs(results: Iterable[tuple[int | None, Result]]) -> Iterator[Part]:
     run: Part | None = None
     for place, result in results:
         refused += isinstance(result, Rejection)
-        # A connector that broke off says nothing about what follows: such a letter stands alone.
+        # Where reading ended nothing is said about what follows: such a letter stands alone.
         if (
             refused > SINGLE_MAX
             and place is not None
             and isinstance(result, Rejection)
-            and result.code != PARSER_DEFECT
+            and result.code not in ENDS
         ):
             if run is not None and run.last == place - 1:
                 run = run._replace(last=place)

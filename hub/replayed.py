@@ -14,11 +14,12 @@ from hub.connector import Rejection
 from hub.envelope import Canonical, Result
 from hub.errors import RecordError
 
-__all__ = ["INDEXES", "OF", "PARSER_DEFECT", "Indexes", "as_sent", "marked", "only"]
+__all__ = ["ENDS", "INDEXES", "OF", "TOO_MANY_PARTS", "Indexes", "as_sent", "marked", "only"]
 
 OF, INDEXES = "replay_of", "replay_indexes"
-# A connector that broke off says nothing about what would have followed.
-PARSER_DEFECT = "parser-defect"
+TOO_MANY_PARTS = "too-many-parts"
+ENDS = frozenset({"parser-defect", TOO_MANY_PARTS})
+"""Refusals with which reading ended, so that nothing is said about what would have followed."""
 _RANGE = re.compile(r"(\d{1,9})(-(\d{1,9})?)?")
 
 
@@ -119,7 +120,7 @@ def only(
     """What a replayed payload may give; a refusal that hides what follows is never left out."""
     for index, result in outcomes:
         if isinstance(result, Rejection):
-            if index is None or index in wanted or result.code == PARSER_DEFECT:
+            if index is None or index in wanted or result.code in ENDS:
                 yield index, result
         elif index is not None and index in wanted:
             if isinstance(result, Canonical):

@@ -14,7 +14,8 @@ from typing import Literal
 
 from hub import metrics
 from hub.config import Config
-from hub.engine.loop import Loop, supervise
+from hub.engine.loop import Loop
+from hub.engine.supervise import supervise
 from hub.errors import ConfigError
 from hub.evidence import EvidenceStore
 from hub.kafka.admin import Cluster

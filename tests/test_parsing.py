@@ -83,6 +83,17 @@ def test_each_event_of_a_full_snapshot_says_that_it_is_of_one(parser):
     assert listed(snapshot=b"one") == [True, True]
 
 
+def test_of_a_payload_with_too_many_parts_the_rest_is_refused_as_one(parser, monkeypatch):
+    monkeypatch.setattr("hub.parsing.PARTS_MAX", 2)
+
+    def outcomes(*junctions: object) -> list[str]:
+        parsed = parser().parse(raw(signals(*junctions)))
+        return [getattr(each, "code", type(each).__name__) for _, each in parsed.outcomes]
+
+    assert outcomes(1, 2) == ["Canonical", "Canonical"]
+    assert outcomes(1, 2, 3, 4) == ["Canonical", "Canonical", "too-many-parts"]
+
+
 def test_a_refusal_of_the_whole_payload_has_no_place(parser):
     assert kinds(parser().parse(raw(b"{"))) == [(None, "malformed")]
     assert kinds(parser().parse(raw(b"{}", received_at=b"?"))) == [(None, "bad-raw-record")]

@@ -8,7 +8,7 @@ from hub.errors import RecordError
 from hub.replay.compare import Old
 from hub.replay.live import corrected
 from hub.replay.records import restored
-from hub.replayed import PARSER_DEFECT, Indexes, as_sent, marked, only
+from hub.replayed import Indexes, as_sent, marked, only
 from hub.tables import Decoder
 
 places = st.integers(0, 30)
@@ -55,7 +55,7 @@ def test_within_holds_what_both_hold(one, other, place):
 
 def test_a_refusal_that_hides_what_follows_is_never_left_out():
     whole = Rejection(code="malformed", message="")
-    defect = Rejection(code=PARSER_DEFECT, message="")
+    defect = Rejection(code="parser-defect", message="")
     mine, other = Rejection(code="mine", message=""), Rejection(code="other", message="")
     nothing = Nothing(why="a heartbeat")
     assert list(only([(None, whole)], Indexes.only(3))) == [(None, whole)]

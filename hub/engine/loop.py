@@ -11,6 +11,7 @@ What it guards against, beyond the plain protocol:
   end, so that a lag of 0 means what it says.
 - Records that retention removed before they were handled stop the stage: nobody skips them unsaid.
 - A consumer that did not poll for a session may have lost its place: such a batch is rolled back.
+- What a transaction has no time for is left to the next, however heavy records are (`Pace`).
 """
 
 import logging
@@ -30,8 +31,9 @@ from confluent_kafka import (
 from hub.config import KafkaConfig, StageConfig
 from hub.engine.failpoint import passing
 from hub.engine.lag import LagWatch
+from hub.engine.pace import Pace
 from hub.engine.task import Partition, Restored, Span, Task
-from hub.errors import FencedError, HubError, InvariantError, UnavailableError
+from hub.errors import FencedError, InvariantError, UnavailableError
 from hub.kafka.clients import consumer, translate, unwrap
 from hub.kafka.transaction import TransactionAbortedError, TransactionalProducer
 
@@ -41,6 +43,8 @@ _log = logging.getLogger("hub.engine")
 _LINGER_S = 0.02
 _IDLE_S = 0.2
 _TIMEOUT_S = 30.0
+# Of a session, or of a transaction's time, that handling records may take.
+_SHARE = 0.25
 # An input this long idle is committed up to its end.
 _SETTLED_S = 0.5
 
@@ -91,7 +95,13 @@ class Loop:
         # While a record that the cluster refuses is searched: how many records may hold it, how
         # many are tried at once, and where it stands once it has failed alone.
         self._suspects = 0
-        self._limit = stage.poll_records
+        self._pace = Pace(
+            stage.poll_records,
+            min(stage.session_timeout_ms, stage.transaction_timeout_ms) / 1000 * _SHARE,
+        )
+        self._limit = self._pace.batch
+        # Where partitions stand of which records were read and are not handled yet.
+        self._unhandled: dict[Partition, int] = {}
         self._culprits: dict[Partition, int] = {}
 
     def run(self, stop: threading.Event) -> None:
@@ -186,7 +196,7 @@ class Loop:
             self._began = time.monotonic()
 
     def _handle(self, messages: list[Any]) -> None:
-        """One batch, partition by partition."""
+        """One batch, partition by partition, as far as the transaction's time goes."""
         if not self._spans:
             self._began = time.monotonic()
         groups: dict[tuple[str, int], list[Any]] = {}
@@ -197,19 +207,40 @@ class Loop:
                 groups[name] = [message]
             else:
                 group.append(message)
+        ours = {
+            partition: group
+            for name, group in groups.items()
+            if (partition := Partition(*name)) in self._owned
+        }
+        self._unhandled = {partition: group[0].offset() for partition, group in ours.items()}
         self._producer.begin()
         passing("before-produce")
-        for name, group in groups.items():
-            partition = Partition(*name)
-            if partition not in self._owned:
-                continue
-            span = self._spans.get(partition)
-            first = span.from_ if span else group[0].offset()
-            self._spans[partition] = Span(first, group[-1].offset() + 1)
-            self._records += len(group)
-            self._one_or_all(partition, group)
+        for partition, group in ours.items():
+            self._in_slices(partition, group)
+        for partition, offset in self._unhandled.items():
+            # What is known of the partition's end stands behind records that are to come again.
+            self._ends.pop(partition, None)
+            self._seek(partition, offset)
+        self._unhandled.clear()
         self._producer.poll()
         passing("after-produce")
+
+    def _in_slices(self, partition: Partition, group: list[Any]) -> None:
+        """Records of one partition, until the transaction has had its time."""
+        begun = self._spans.get(partition)
+        first = begun.from_ if begun else group[0].offset()
+        at = 0
+        while at < len(group) and not self._pace.spent:
+            part = group[at : at + self._pace.slice]
+            at += len(part)
+            self._spans[partition] = Span(first, part[-1].offset() + 1)
+            self._records += len(part)
+            began = time.monotonic()
+            self._one_or_all(partition, part)
+            self._pace.took(len(part), time.monotonic() - began)
+            self._unhandled[partition] = part[-1].offset() + 1
+        if at == len(group):
+            del self._unhandled[partition]
 
     def _one_or_all(self, partition: Partition, group: list[Any]) -> None:
         if self._culprits.get(partition) == group[0].offset():
@@ -248,12 +279,16 @@ class Loop:
         self._spans = {}
         self._suspects = max(0, self._suspects - self._records)
         self._records = 0
+        self._pace.ended()
         if not self._suspects and not self._culprits:
-            self._limit = self._stage.poll_records
+            self._limit = self._pace.batch
 
     def _rewind(self, *, record_at_fault: bool) -> None:
         """After a rollback: state, spans and the consumer's place are as before it."""
         self._task.rolled_back()
+        self._pace.ended()
+        self._limit = min(self._limit, self._pace.batch)
+        unhandled, self._unhandled = self._unhandled, {}
         spans, self._spans = self._spans, {}
         records, self._records = self._records, 0
         self._ends.clear()
@@ -263,9 +298,10 @@ class Loop:
         elif record_at_fault:
             self._suspects = max(self._suspects, records)
             self._limit = max(1, min(records, self._limit) // 2)
-        for partition, span in spans.items():
+        places = unhandled | {partition: span.from_ for partition, span in spans.items()}
+        for partition, offset in places.items():
             if partition in self._owned:
-                self._seek(partition, span.from_)
+                self._seek(partition, offset)
 
     def _seek(self, partition: Partition, offset: int) -> None:
         try:
@@ -360,41 +396,3 @@ class Loop:
             self._owned.pop(partition, None)
             self._ends.pop(partition, None)
             self._task.forget(partition)
-
-
-def supervise(
-    start: Callable[[], Loop],
-    stop: threading.Event,
-    *,
-    failed: Callable[[HubError], None] = lambda _error: None,
-    fences_max: int = 3,
-    window_s: float = 60,
-) -> None:
-    """Run a loop again after what a new start can mend; raise what it can't.
-
-    Two processes in one slot fence each other for ever: `fences_max` fences within `window_s`
-    end this one.
-    """
-    fenced: list[float] = []
-    wait_s = 0.2
-    while not stop.is_set():
-        began = time.monotonic()
-        try:
-            start().run(stop)
-        except InvariantError:
-            raise
-        except FencedError as error:
-            failed(error)
-            now = time.monotonic()
-            fenced = [at for at in fenced if now - at < window_s] + [now]
-            if len(fenced) >= fences_max:
-                raise FencedError(
-                    f"fenced {len(fenced)} times within {window_s:.0f} s: {error.what}",
-                    fix="give every process a slot of its own (--slot, HUB_SLOT)",
-                ) from error
-            _log.warning("starting over: %s", error)
-        except UnavailableError as error:
-            failed(error)
-            _log.warning("waiting %.1f s: %s", wait_s, error)
-        wait_s = 0.2 if time.monotonic() - began > window_s else min(5.0, wait_s * 2)
-        stop.wait(wait_s if not stop.is_set() else 0)

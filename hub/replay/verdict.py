@@ -16,7 +16,7 @@ from hub.parsing import Parser, RawRecord
 from hub.replay.letters import REPLAYS, Group, Letter
 from hub.replay.steps import Steps
 from hub.replay.writer import Record
-from hub.replayed import INDEXES, OF, PARSER_DEFECT, Indexes, marked
+from hub.replayed import ENDS, INDEXES, OF, Indexes, marked
 
 __all__ = ["Judge", "Verdict", "again", "remembered"]
 
@@ -176,7 +176,7 @@ def _places(letter: Letter) -> Indexes:
     """The places of its payload that a letter stands for."""
     if letter.index is None:
         return Indexes.onwards(0)
-    if letter.code == PARSER_DEFECT:
+    if letter.code in ENDS:
         return Indexes.onwards(letter.index)
     return Indexes(((letter.index, letter.last_index or letter.index),))
 

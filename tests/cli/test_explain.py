@@ -299,12 +299,13 @@ def test_a_payload_is_told_with_its_events_and_dead_letters():
     event = way()
     letter = Letter(
         ID.bytes, "normalise", "malformed", "no well-formed XML", "document[0]", "", AT,
-        "hikvision_isapi 1", event.payload.spot, 1, "ab" * 32,
+        "hikvision_isapi 1", event.payload.spot, 1, 7, "ab" * 32,
     )  # fmt: skip
     parse = Parse("events", "hikvision_isapi", "1", "1", slot="a", written_at=AT)
     payload = PayloadWay(event.payload, parse, [event], [letter], [1])
     told = text(Explanation({"payload": "ab" * 32}, payloads=[payload]))
     assert "connector hikvision_isapi 1: 1 event and 1 dead letter, by slot a" in told
+    assert "places 1 to 7" in told
     assert f"its bytes: hub dead show {ID}" in told
     assert "replay it with `hub dead replay`" in told
 
@@ -313,7 +314,7 @@ def test_a_payload_that_was_set_aside_is_told_as_not_read_yet():
     payload = way().payload
     letter = Letter(
         ID.bytes, "normalise", SET_ASIDE, "it was not read: its source is paused", "", "mend it",
-        AT, "hikvision_isapi 1", payload.spot, None, "ab" * 32,
+        AT, "hikvision_isapi 1", payload.spot, None, None, "ab" * 32,
     )  # fmt: skip
     parse = Parse("set aside", "hikvision_isapi", "1", "2", slot="a", written_at=AT)
     arrival = PayloadWay(payload, parse, [], [letter], [None])

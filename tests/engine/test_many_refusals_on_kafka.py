@@ -1,14 +1,16 @@
-"""One payload of thousands of refused parts, on a real cluster: bounded letters, nothing stops."""
+"""Payloads that take long to read, on a real cluster: letters are bounded, and nothing stops."""
 
 import json
 from collections.abc import Iterator
 
 import pytest
 from harness import Rig
-from mending import signals
+from mending import SOURCE, signals
 
 import schemas
 from hub.codec import RecordCodec
+from hub.evidence import EvidenceStore
+from hub.parsing import PARTS_MAX
 from hub.refusals import SINGLE_MAX, WITH_BYTES_MAX
 from hub.stack import Stack
 
@@ -20,6 +22,9 @@ SIGNALS, LETTERS = "traffic.signal_state.v1", "dead_letter.v1"
 def rig(tmp_path_factory) -> Iterator[Rig]:
     with Stack() as stack:
         rig = Rig(stack, tmp_path_factory.mktemp("refusals"))
+        # Too much is refused here for any breaker.
+        own = {SOURCE: {"connector": "spat", "breaker": {"share": 1}}}
+        rig.configure({"source": {**rig.values["source"], **own}})
         try:
             yield rig
         finally:
@@ -58,3 +63,37 @@ def test_a_payload_of_twenty_thousand_refused_parts_gives_bounded_letters_and_st
     assert [each["index"] for each in whole] == list(range(1, WITH_BYTES_MAX + 1))
     assert all(each["body"] == many[2] for each in whole)
     assert (letters[-1]["index"], letters[-1]["last_index"]) == (SINGLE_MAX + 1, count)
+
+
+def test_a_backlog_that_takes_longer_to_read_than_a_session_lasts_is_read_to_its_end(rig):
+    before = len(rig.read([SIGNALS])[SIGNALS])
+    count = 80
+    heavy = payload(7774, *([{}] * 20_000))
+    rig.write([heavy] * count)
+    rig.stages()
+    rig.until_drained()
+    rig.stop_workers()
+    assert len(rig.read([SIGNALS])[SIGNALS]) == before + count
+
+
+def test_a_payload_that_takes_longer_to_read_than_a_transaction_lasts_is_read(rig):
+    topic, key, body, headers = payload(7775, "rest")
+    body = body.replace(b'"rest"', b"{}," * 2_000_000 + b"{}")
+    name = EvidenceStore.open(rig.config.evidence()).put(body, "body")
+    told = [each for each in headers if each[0] != "sha256"]
+    told += [("sha256", name.encode()), ("body", f"sha256:{name}".encode())]
+    rig.stages()
+    rig.write([payload(7776), (topic, key, b"", told), payload(7777)])
+    rig.until_drained()
+    rig.stop_workers()
+    codec = RecordCodec(schemas.built(SIGNALS), 0)
+    refs = {
+        codec.decode(each.value())["header"]["device_ref"] for each in rig.read([SIGNALS])[SIGNALS]
+    }
+    assert {"7775", "7776", "7777"} <= {ref[-4:] for ref in refs}
+    letters = [
+        RecordCodec(schemas.built(LETTERS), 0).decode(each.value())
+        for each in rig.read([LETTERS])[LETTERS]
+    ]
+    (last,) = [each for each in letters if each["code"] == "too-many-parts"]
+    assert last["index"] == PARTS_MAX

@@ -29,7 +29,8 @@ import schemas
 from hub import routes
 from hub.codec import RecordCodec
 from hub.config import TEST_ID_KEY, Config, StageConfig
-from hub.engine.loop import Loop, supervise
+from hub.engine.loop import Loop
+from hub.engine.supervise import supervise
 from hub.engine.task import Partition, Restored
 from hub.errors import FencedError
 from hub.process import Process
@@ -271,7 +272,8 @@ class Site:
         put(hub.kafka.transaction, "Watchdog", lambda _name: clients.Patience())
         for module in (hub.engine.loop, hub.engine.state):
             put(module, "passing", passing)
-        for name in ("engine.loop", "engine.lag", "engine.state", "kafka.transaction", "process"):
+        engine = ("loop", "supervise", "lag", "state")
+        for name in (*(f"engine.{each}" for each in engine), "kafka.transaction", "process"):
             put(f"hub.{name}.time", cluster.clock)
 
     # What happens
