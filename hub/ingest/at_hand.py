@@ -2,20 +2,18 @@
 
 A file is moved and a message acknowledged only after its payload is on the disk. Killed in between,
 the hub finds the file again and gets the message again. Both have the payload ids they had, and the
-log's end, read before any of it is moved to Kafka and deleted, says which of those it holds.
+log's end, which stays when it was moved to Kafka, says which of those it holds.
 """
 
 from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from hub.ingest.log import IngestLog
+from hub.ingest.log import TAIL_BYTES, IngestLog
 from hub.ingest.records import unpack
 
 __all__ = ["AtHand", "Taken"]
 
-# Far more than comes in between a payload and its answer; whole segments are read.
-_BYTES = 8 * 2**20
 # No source has more under way.
 _MOST = 10_000
 _TRANSPORTS = {b"drop_folder", b"mqtt"}
@@ -43,9 +41,9 @@ class AtHand:
         return list(self._taken.pop(source_id, ()))
 
     def _read(self, log: IngestLog) -> None:
-        position = log.tail(_BYTES)
+        position = log.tail(TAIL_BYTES)
         while True:
-            entries, position = log.read(position, max_records=1_000, max_bytes=_BYTES)
+            entries, position = log.read(position, max_records=1_000, max_bytes=TAIL_BYTES)
             if not entries:
                 return
             for _, entry in entries:

@@ -2,8 +2,9 @@
 
 Appends of many requests are written and synced together by one writer thread; each caller hears of
 its record only after that sync. One drainer reads it in order and says up to where it was moved;
-segments wholly below that are deleted. Sequence numbers rise for ever: not even a wiped folder
-makes one come twice, because a new log begins at the clock's microseconds.
+segments wholly below that are deleted, but for the log's end, which says after a death what was
+durable (`hub.ingest.at_hand`). Sequence numbers rise for ever: not even a wiped folder makes one
+come twice, because a new log begins at the clock's microseconds.
 """
 
 import errno
@@ -21,13 +22,16 @@ from hub.ingest import framing
 from hub.ingest.disk import Disk, lock_folder
 from hub.ingest.recovery import SegmentFile, recover
 
-__all__ = ["IngestLog", "LogFullError", "Position", "Settle"]
+__all__ = ["TAIL_BYTES", "IngestLog", "LogFullError", "Position", "Settle"]
 
 _log = logging.getLogger("hub.ingest.log")
 
 _GROUP_BYTES = 4 * 2**20
 # Segments are what is freed at once: with eight of them a full log always gets room again.
 _SEGMENTS_AT_LEAST = 8
+TAIL_BYTES = 8 * 2**20
+"""What stays of the log's end, moved or not: far more than comes in between a payload and its
+answer, however often the process dies meanwhile. Of a small log it is less."""
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -61,6 +65,7 @@ class IngestLog:
         self._folder = folder
         self._max_bytes = max_bytes
         self._segment_bytes = min(segment_bytes, max_bytes // _SEGMENTS_AT_LEAST)
+        self._kept_bytes = min(TAIL_BYTES, self._segment_bytes)
         self._group_commit_s = group_commit_s
         self._disk = disk or Disk()
         self._lock_file = lock_folder(folder)
@@ -194,7 +199,11 @@ class IngestLog:
             if self._closing:
                 return  # the folder may be another process's by now
             self._released = max(self._released, sequence)
-            gone = [segment for segment in self._segments[:-1] if segment.last < sequence]
+            gone, newer = [], 0
+            for segment in reversed(self._segments):
+                if newer >= self._kept_bytes and segment.last < sequence:
+                    gone.append(segment)
+                newer += segment.end
             self._segments = [s for s in self._segments if s not in gone]
             self._used -= sum(segment.end for segment in gone)
         for segment in gone:

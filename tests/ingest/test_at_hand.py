@@ -47,3 +47,23 @@ def test_each_source_is_told_once_what_is_durable_the_newest_last(tmp_path):
     assert at_hand.take("files") == []
     assert at_hand.take("broker") == [Taken("2", "")]
     assert at_hand.take("clients") == at_hand.take("unknown") == []
+
+
+def test_the_end_of_a_log_stays_when_it_was_moved_and_through_one_death_after_another(tmp_path):
+    log = filled(tmp_path, [record("broker", "mqtt", "1"), record("broker", "mqtt", "2")])
+    for death in range(5):
+        log.release(log.append(record("clients", "http_push", f"push-{death}")).result())
+        log.close()
+        log = IngestLog(tmp_path, segment_bytes=4096)
+        told = AtHand([log]).take("broker")
+        assert told[-2:] == [Taken("1", ""), Taken("2", "")]
+    log.close()
+
+
+def test_of_what_was_moved_only_the_end_of_a_log_stays(tmp_path):
+    log = filled(tmp_path, [])
+    last = [log.append(b"x" * 1_500).result() for _ in range(40)][-1]
+    log.release(last)
+    assert 4_096 <= log.used_bytes <= 3 * 4_096
+    assert log.covers(last)
+    log.close()
