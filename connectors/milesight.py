@@ -23,7 +23,7 @@ import hub
 from connectors._formats.inline import inline_pictures
 from connectors._formats.json import an_object, parse_json
 from connectors._formats.members import the_integer, the_number, the_text
-from connectors._formats.numbers import measured
+from connectors._formats.numbers import not_negative
 from connectors._formats.pictures import a_box
 from connectors._formats.plates import read_plate
 from connectors._formats.text import clean
@@ -146,7 +146,7 @@ def _passage(told: Mapping[str, Any], payload: Payload, options: Options) -> Eve
         body={
             "direction": _DIRECTIONS.get(_text(told, "direction").lower(), "UNKNOWN"),
             "lane": the_integer(told, "detection_region"),
-            "speed_kmh": measured(the_number(told, "speed")),
+            "speed_kmh": not_negative(the_number(told, "speed")),
             "vehicle_type": _text(told, "vehicle_type"),
             "vehicle_colour": _text(told, "vehicle_color"),
             "vehicle_make": _text(told, "Vehicle Brand") or _text(told, "vehicle_brand"),

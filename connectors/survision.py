@@ -28,7 +28,7 @@ import hub
 from connectors._formats.inline import inline_pictures
 from connectors._formats.members import the_items, the_number, the_object, the_text
 from connectors._formats.messages import each_message
-from connectors._formats.numbers import measured
+from connectors._formats.numbers import not_negative
 from connectors._formats.pictures import a_box
 from connectors._formats.plates import read_plate, without_plate
 from connectors._formats.times import Stamp, read_epoch
@@ -124,7 +124,7 @@ def _passage(
         pictures=pictures,
         body={
             "direction": _DIRECTIONS.get(the_text(decision, "@direction").lower(), "UNKNOWN"),
-            "speed_kmh": measured(the_number(speed, "@instantSpeed_km_h")),
+            "speed_kmh": not_negative(the_number(speed, "@instantSpeed_km_h")),
             "country": _country(decision),
             "character_confidences": _characters(decision),
             "plate_box": a_box(

@@ -165,7 +165,7 @@ class Parser:
             code = getattr(error, "code", "bad-source")
             why = Rejection(code=code, message=error.what, path=error.where, fix=error.fix)
             return Parsed(record, raw.value, iter([(None, why)]))
-        if SNAPSHOT in dict(raw.headers):
+        if any(label == SNAPSHOT for label, _ in raw.headers):
             results = map(_listed, results)
         outcomes = _placed(_bounded(map(_fitting, results)))
         return Parsed(record, body, outcomes if wanted is None else only(outcomes, wanted))

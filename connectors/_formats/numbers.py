@@ -2,7 +2,7 @@
 
 import re
 
-__all__ = ["integer", "measured", "number", "percent"]
+__all__ = ["integer", "measured", "not_negative", "number", "percent"]
 
 _NUMBER = re.compile(r"\s*[+-]?(\d{1,15}(\.\d{0,15})?|\.\d{1,15})\s*", re.ASCII)
 
@@ -21,6 +21,11 @@ def integer(text: str) -> int | None:
 def measured(*told: float | None) -> float | None:
     """The first that is above nothing: of a speed or a limit, 0 and -1 say that none is known."""
     return next((each for each in told if each is not None and each > 0), None)
+
+
+def not_negative(told: float | None) -> float | None:
+    """A speed of a vehicle that may stand; -1 and its like say that none is known."""
+    return told if told is not None and told >= 0 else None
 
 
 def percent(text: str) -> float | None:

@@ -232,8 +232,8 @@ def _table(rule: Rule, type_: Scalars) -> Callable[[Any, Record], Any] | None:
 def _bounds(name: str, rule: Rule, type_: Scalars) -> tuple[float | None, float | None]:
     """The bounds said, else those a ratio, a speed, a flow or a count has by its nature."""
     ratio = type_.kind == "double" and name.endswith(("_ratio", "score", "confidence"))
-    positive = ratio or name.endswith(("_kmh", "_veh_h", "_count"))
-    least = 0.0 if rule.least is None and positive else rule.least
+    not_negative = ratio or name.endswith(("_kmh", "_veh_h", "_count"))
+    least = 0.0 if rule.least is None and not_negative else rule.least
     return least, 1.0 if rule.most is None and ratio else rule.most
 
 

@@ -141,6 +141,7 @@ class Loop:
                 self._handle(messages)
             due = (
                 len(messages) < self._stage.poll_records
+                or self._pace.spent
                 or self._records >= self._stage.batch_records
                 or (time.monotonic() - self._began) * 1000 >= self._stage.commit_interval_ms
             )
@@ -378,6 +379,7 @@ class Loop:
             self._commit()
         except TransactionAbortedError:
             self._task.rolled_back()
+            self._pace.ended()
             kept = {name: span for name, span in self._spans.items() if name not in leaving}
             self._spans, self._records = {}, 0
             self._ends.clear()

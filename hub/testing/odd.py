@@ -15,6 +15,7 @@ from hub.testing.samples import Sample
 
 __all__ = ["absurd", "odd_values"]
 
+# A larger sample has no other kinds of values, and each try copies it.
 _BODY_MAX = 2**16
 _LONG = b"9" * 5_000
 _TEXT = b"x" * 10_000

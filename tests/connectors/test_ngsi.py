@@ -233,7 +233,7 @@ def test_sentinels_and_faults_cost_only_themselves(name, value, field, expected,
 
 @pytest.mark.parametrize(
     ("unit", "expected", "flags"),
-    [("KMH", 10.0, ()), ("MTS", 36.0, ()), ("XXX", None, ("unit_unknown",))],
+    [("KMH", 10.0, ()), ("MTS", 36.0, ()), ("H99", None, ("unit_unknown",))],
 )
 def test_a_speed_is_converted_by_its_unit_code(unit, expected, flags):
     speed = {"type": "Property", "value": 10, "unitCode": unit}

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import hub_in_memory
 import pytest
 from events import plate_read, signal_state
 from hub_in_memory import Site
@@ -11,13 +12,30 @@ from hypothesis.stateful import run_state_machine_as_test
 from machine import StageMachine
 
 import hub.engine.loop
+from hub.config import TEST_ID_KEY, Config, StageConfig
 from hub.engine.pace import Pace
 from hub.kafka.transaction import TransactionAbortedError
 
 
+class Hurry(Pace):
+    """Asks for all it may, and has time for one record."""
+
+    def __init__(self, most: int, _budget_s: float) -> None:
+        super().__init__(most, 0.0)
+        self.batch = most
+
+    def took(self, records: int, seconds: float) -> None:
+        super().took(records, seconds)
+        self.slice = 1
+
+    def ended(self) -> None:
+        super().ended()
+        self.batch = self._most
+
+
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub.engine.loop, "_SHARE", 0.0)
+    monkeypatch.setattr(hub.engine.loop, "Pace", Hurry)
 
 
 @pytest.mark.usefixtures("hurried")
@@ -29,6 +47,33 @@ def test_output_and_state_stay_the_function_of_the_input_whatever_is_left_for_la
         suppress_health_check=[HealthCheck.too_slow],
     )
     run_state_machine_as_test(StageMachine, settings=few)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_transaction_that_has_had_its_time_is_committed_before_more_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    patient = StageConfig(poll_records=64, batch_records=640, commit_interval_ms=5_000)
+    monkeypatch.setattr(hub_in_memory, "CONFIG", Config(id_key=TEST_ID_KEY, stage=patient))
+    site = Site()
+    try:
+        worker = site.start("one")
+        for number in range(20):
+            site.feed(*plate_read(number))
+        seek, sought = worker.loop._seek, list[int]()
+
+        def recorded(partition: Any, offset: int) -> None:
+            sought.append(offset)
+            seek(partition, offset)
+
+        monkeypatch.setattr(worker.loop, "_seek", recorded)
+        for _ in range(20):
+            worker.turn()
+            assert not worker.loop._spans
+        assert sought, "no batch was cut short"
+        site.drain()
+    finally:
+        site.close()
 
 
 def test_what_was_read_and_not_handled_when_writing_failed_comes_again(

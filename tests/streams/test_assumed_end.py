@@ -68,7 +68,7 @@ def test_the_longest_beginning_of_a_kind_decides():
         "situation", "t", "R", "state", "urgent", "", "", ttl_h={"": 24, "a": 2, "a.b": 3}
     )
     ends = [assumed_end(noun, header(kind), {}) for kind in ("x", "a.c", "a.b.c")]
-    assert [(end - HEARD).seconds // 3_600 or 24 for end in ends] == [24, 2, 3]
+    assert [(end - HEARD) / timedelta(hours=1) for end in ends] == [24, 2, 3]
 
 
 def test_a_site_that_takes_the_general_time_away_assumes_nothing_of_other_kinds():
