@@ -324,23 +324,25 @@ class Process:
             frames = self._frames(value[:PREFIX_LENGTH], noun) or {}
         start, end, present, check = self._cut(told, value, noun)
         hub = said + self._hub
+        rest = value[PREFIX_LENGTH:]
         # Made before anything is written: what can't be read is refused for all, or for none.
         written = []
         for target in plan.targets:
-            body: tuple[bytes, ...] = (value[PREFIX_LENGTH:],)
+            frame = frames[target.subscriber]
+            tail = target.tails.get(present) or target.tail(present)
+            named = NO_PSEUDONYM
+            if target.pseudonyms is not None and present & _PLATE:
+                named = pseudonym(value, start, end, target.pseudonyms, place_us)
             if target.masks and present:
                 kept = _EMPTY_RESTRICTED
                 if not target.masks_all:
                     reader = self._reader(value[:PREFIX_LENGTH], noun)
                     restricted = reader.restricted(value, Cut(start, end, present, check))
                     kept = self._encode["restricted"](target.view.kept(restricted))
-                body = (value[PREFIX_LENGTH:start], kept, value[end:])
-            tail = target.tails.get(present) or target.tail(present)
-            named = NO_PSEUDONYM
-            if target.pseudonyms is not None and present & _PLATE:
-                named = pseudonym(value, start, end, target.pseudonyms, place_us)
-            frame = frames[target.subscriber]
-            written.append((target.topic, b"".join((frame, *body, tail, named, hub))))
+                parts = (frame, value[PREFIX_LENGTH:start], kept, value[end:], tail, named, hub)
+                written.append((target.topic, b"".join(parts)))
+            else:
+                written.append((target.topic, b"".join((frame, rest, tail, named, hub))))
         for topic, record in written:
             emit(topic, record, key)
 
