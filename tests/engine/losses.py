@@ -14,9 +14,9 @@ from hub.normalise import Normalise
 from hub.process import Process
 
 PLATES, POLICE = "camera.plate_read.v1", "police.plate_read.v1"
-# For what comes twice: one more and one less in one topic, source and minute would be a sum that
-# is right.
-HTMOC = "htmoc.plate_read.v1"
+# For what comes twice: deliveries of a noun, source and minute are one sum, so one more of plate
+# reads and one less in the same minute would be a sum that is right.
+HTMOC = "htmoc.signal_state.v1"
 # Late enough for rows before and behind it.
 AFTER = 5
 

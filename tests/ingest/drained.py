@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.admin import NewTopic
 from ingest_support import post
 
@@ -36,18 +36,20 @@ def read_all(kafka: KafkaConfig, topic: str, isolation: str = "read_committed") 
     ends = true_ends(kafka, topic)
     consumer: Consumer = reader(kafka, **{"isolation.level": isolation})
     consumer.assign([TopicPartition(topic, partition, 0) for partition in ends])
-    reached, messages = dict.fromkeys(ends, 0), []
+    reached = dict.fromkeys(ends, 0)
+    # By place: a reader that starts a partition over sees records again, which are there once.
+    messages: dict[tuple[int, int], Message] = {}
     deadline = time.monotonic() + 60
     while any(reached[partition] < end for partition, end in ends.items()):
         assert time.monotonic() < deadline, f"{topic}: no reader passes {reached} of {ends}"
         for message in consumer.consume(1000, 0.2):
             if message.error() is None:
-                messages.append(message)
+                messages[message.partition(), message.offset()] = message
                 reached[message.partition()] = message.offset() + 1
             else:
                 reached[message.partition()] = max(reached[message.partition()], message.offset())
     consumer.close()
-    return messages
+    return list(messages.values())
 
 
 def true_ends(kafka: KafkaConfig, topic: str) -> dict[int, int]:
@@ -61,15 +63,21 @@ def true_ends(kafka: KafkaConfig, topic: str) -> dict[int, int]:
     return ends
 
 
-def payload_ids(kafka: KafkaConfig, wanted: set[str]) -> Counter:
-    """How often each of these payloads is in a raw topic."""
-    found: Counter = Counter()
+def places(kafka: KafkaConfig, wanted: set[str]) -> dict[str, list[str]]:
+    """Where in the raw topics each of these payloads is."""
+    found: dict[str, list[str]] = {}
     for topic in TOPICS:
         for message in read_all(kafka, topic):
             id_ = dict(message.headers())["payload_id"].decode()
             if id_ in wanted:
-                found[id_] += 1
+                place = f"{topic}/{message.partition()}/{message.offset()}"
+                found.setdefault(id_, []).append(place)
     return found
+
+
+def payload_ids(kafka: KafkaConfig, wanted: set[str]) -> Counter:
+    """How often each of these payloads is in a raw topic."""
+    return Counter({id_: len(each) for id_, each in places(kafka, wanted).items()})
 
 
 def until(condition, limit_s: float = 60) -> None:
