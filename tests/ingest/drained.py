@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import NewTopic
 from ingest_support import post
 
@@ -36,20 +36,18 @@ def read_all(kafka: KafkaConfig, topic: str, isolation: str = "read_committed") 
     ends = true_ends(kafka, topic)
     consumer: Consumer = reader(kafka, **{"isolation.level": isolation})
     consumer.assign([TopicPartition(topic, partition, 0) for partition in ends])
-    reached = dict.fromkeys(ends, 0)
-    # By place: a reader that starts a partition over sees records again, which are there once.
-    messages: dict[tuple[int, int], Message] = {}
+    reached, messages = dict.fromkeys(ends, 0), []
     deadline = time.monotonic() + 60
     while any(reached[partition] < end for partition, end in ends.items()):
         assert time.monotonic() < deadline, f"{topic}: no reader passes {reached} of {ends}"
         for message in consumer.consume(1000, 0.2):
             if message.error() is None:
-                messages[message.partition(), message.offset()] = message
+                messages.append(message)
                 reached[message.partition()] = message.offset() + 1
             else:
                 reached[message.partition()] = max(reached[message.partition()], message.offset())
     consumer.close()
-    return list(messages.values())
+    return messages
 
 
 def true_ends(kafka: KafkaConfig, topic: str) -> dict[int, int]:
@@ -64,7 +62,7 @@ def true_ends(kafka: KafkaConfig, topic: str) -> dict[int, int]:
 
 
 def places(kafka: KafkaConfig, wanted: set[str]) -> dict[str, list[str]]:
-    """Where in the raw topics each of these payloads is."""
+    """Where in the raw topics each of these payloads is; a place twice is its reader's doing."""
     found: dict[str, list[str]] = {}
     for topic in TOPICS:
         for message in read_all(kafka, topic):

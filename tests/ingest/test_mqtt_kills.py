@@ -70,7 +70,7 @@ def test_kills_lose_nothing_and_nothing_gets_a_second_payload_id(tmp_path, versi
                     await process.wait()
             ending.set()
             await publishing
-            for _ in range(10):
+            for _ in range(5):
                 async with hub.running(entry):
                     await settled(hub, len(sent))
                 if set(sent) <= {each.value for each in taken(tmp_path)}:
