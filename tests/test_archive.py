@@ -11,6 +11,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from hub.config import KafkaConfig
 from hub.errors import EnvironmentNotReadyError
 from hub.kafka.archive import KafkaArchive, Place, Start
+from hub.kafka.clients import reader
+from hub.kafka.reading import read_between
 
 pytestmark = pytest.mark.kafka
 
@@ -140,3 +142,17 @@ def test_committed_offsets_are_those_of_the_group(archive, topic, client, stack)
 def test_a_topic_that_is_missing_is_named(archive):
     with pytest.raises(EnvironmentNotReadyError, match="no-such-topic"):
         archive.places(["no-such-topic"])
+
+
+def test_a_client_that_begins_a_partition_anew_gives_each_record_once(stack, topic, client):
+    written(client, topic, b"1", b"2", b"3")
+    place, anew = Place(topic, 0), []
+    consumer = reader(KafkaConfig(bootstrap=stack.bootstrap))
+    found = []
+    for each in read_between(consumer, {place: 0}, {place: 4}, silence_s=30):
+        found.append((each.offset(), each.value()))
+        if each.value() == b"2" and not anew:
+            anew.append(consumer.seek(TopicPartition(topic, 0, 0)))
+    consumer.close()
+    assert anew
+    assert found == [(0, b"1"), (1, b"2"), (2, b"3")]

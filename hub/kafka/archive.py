@@ -5,31 +5,23 @@ each of them is decided. So whatever was committed before the moment is read, an
 half.
 """
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from hub.config import KafkaConfig
 from hub.errors import EnvironmentNotReadyError
 from hub.kafka.clients import admin, consumer, reader, translate, unwrap
+from hub.kafka.reading import Place, read_between
 
 __all__ = ["Archive", "KafkaArchive", "Place", "Start"]
 
 _CALL_S = 30.0
 # An open transaction of a worker that died is ended by the cluster within this, at the latest.
 _SILENCE_S = 60.0
-_BATCH = 5_000
-
-
-class Place(NamedTuple):
-    """One partition of a topic."""
-
-    topic: str
-    number: int
 
 
 class Start(NamedTuple):
@@ -134,33 +126,9 @@ class KafkaArchive:
 
     def read(self, starts: Mapping[Place, int], ends: Mapping[Place, int]) -> Iterator[Any]:
         """Committed records from start to end, each partition in its order."""
-        open_ = {place for place, start in starts.items() if start < ends[place]}
         client = reader(self._kafka)
         try:
-            client.assign([TopicPartition(*place, starts[place]) for place in sorted(open_)])
-            deadline = time.monotonic() + _SILENCE_S
-            while open_:
-                message: Any
-                for message in client.consume(_BATCH, 0.2):
-                    error = message.error()
-                    # The end of what is decided, behind the markers; more of it may come.
-                    ended = error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001
-                    if error is not None and not ended:
-                        raise translate(error, doing=f"reading {message.topic()}")
-                    place, offset = (message.topic(), message.partition()), message.offset()
-                    if place not in open_:
-                        continue
-                    deadline = time.monotonic() + _SILENCE_S
-                    if not ended and offset < ends[place]:
-                        yield message
-                    if offset + (not ended) >= ends[place]:
-                        open_.discard(place)
-                if time.monotonic() > deadline:
-                    raise EnvironmentNotReadyError(
-                        f"nothing was read for {_SILENCE_S:.0f} s",
-                        where=", ".join(sorted({topic for topic, _ in open_})),
-                        fix="check that the brokers run and that no transaction hangs",
-                    )
+            yield from read_between(client, starts, ends, silence_s=_SILENCE_S)
         finally:
             client.close()
 

@@ -1,21 +1,18 @@
 """Looking back: what topics still hold, and their records between two offsets or times."""
 
-import time
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from hub.config import KafkaConfig
-from hub.errors import EnvironmentNotReadyError
 from hub.kafka.clients import admin, check_reachable, reader, translate, unwrap
+from hub.kafka.reading import Place, read_between
 
 __all__ = ["History", "Stretch"]
 
 _TIMEOUT_S = 15.0
-_BATCH = 5_000
-_WAIT_S = 0.05
 
 
 class Stretch(NamedTuple):
@@ -73,37 +70,16 @@ class History:
 
     def read(self, stretches: Iterable[Stretch]) -> Iterator[Any]:
         """The records of the stretches, each partition in its order; one reading at a time."""
-        open_ = {(each.topic, each.partition): each for each in stretches if each.first < each.end}
-        if not open_:
-            return
-        client = self._client
+        places = {Place(each.topic, each.partition): each for each in stretches}
         try:
-            client.assign([TopicPartition(*place, each.first) for place, each in open_.items()])
-            deadline = time.monotonic() + _TIMEOUT_S
-            while open_:
-                message: Any
-                for message in client.consume(_BATCH, _WAIT_S):
-                    deadline = time.monotonic() + _TIMEOUT_S
-                    place = (message.topic(), message.partition())
-                    error = message.error()
-                    if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
-                        raise translate(error, doing=f"reading {message.topic()}")
-                    if place not in open_:
-                        continue
-                    # What ends a stretch may be a marker, so anything behind it ends it too.
-                    if error is None and message.offset() < open_[place].end:
-                        yield message
-                    if error is not None or message.offset() + 1 >= open_[place].end:
-                        del open_[place]
-                        client.incremental_unassign([TopicPartition(*place)])
-                if time.monotonic() > deadline:
-                    raise EnvironmentNotReadyError(
-                        "no answer while reading",
-                        where=", ".join(sorted({topic for topic, _ in open_})),
-                        fix="check that the brokers run",
-                    )
+            yield from read_between(
+                self._client,
+                {place: each.first for place, each in places.items()},
+                {place: each.end for place, each in places.items()},
+                silence_s=_TIMEOUT_S,
+            )
         finally:
-            client.unassign()
+            self._client.unassign()
 
     def at(self, topic: str, partition: int, offset: int) -> Any:
         """The record at one offset; None when it is not there (any more)."""

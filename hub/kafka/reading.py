@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -19,11 +19,29 @@ from hub.config import KafkaConfig
 from hub.errors import EnvironmentNotReadyError
 from hub.kafka.clients import admin, consumer, reader, translate, unwrap
 
-__all__ = ["Follower", "Tail", "ends", "group_offsets", "offsets_at", "partitions_of", "read_all"]
+__all__ = [
+    "Follower",
+    "Place",
+    "Tail",
+    "ends",
+    "group_offsets",
+    "offsets_at",
+    "partitions_of",
+    "read_all",
+    "read_between",
+]
 
 _log = logging.getLogger("hub.kafka.reading")
 _TIMEOUT_S = 15.0
 _BATCH = 5_000
+_WAIT_S = 0.05
+
+
+class Place(NamedTuple):
+    """One partition of a topic."""
+
+    topic: str
+    number: int
 
 
 def partitions_of(client: Consumer, topic: str) -> list[int]:
@@ -95,31 +113,58 @@ def read_all(
     client = reader(kafka)
     try:
         numbers = partitions_of(client, topic) if numbers is None else numbers
-        until = ends(kafka, topic, numbers)
-        begin = {number: (start or {}).get(number, OFFSET_BEGINNING) for number in numbers}
-        open_ = {number for number in numbers if until[number] > max(0, begin[number])}
-        client.assign([TopicPartition(topic, number, begin[number]) for number in sorted(open_)])
-        deadline = time.monotonic() + _TIMEOUT_S
-        while open_:
-            message: Any
-            for message in client.consume(_BATCH, 0.2):
-                deadline = time.monotonic() + _TIMEOUT_S
-                error = message.error()
-                if error is None:
-                    if message.offset() < until[message.partition()]:
-                        yield message
-                    if message.offset() + 1 >= until[message.partition()]:
-                        open_.discard(message.partition())
-                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-                    open_.discard(message.partition())
-                else:
-                    raise translate(error, doing=f"reading {topic}")
-            if time.monotonic() > deadline:
-                raise EnvironmentNotReadyError(
-                    "no answer while reading", where=topic, fix="check that the brokers run"
-                )
+        until, begin = ends(kafka, topic, numbers), start or {}
+        yield from read_between(
+            client,
+            {Place(topic, number): begin.get(number, OFFSET_BEGINNING) for number in numbers},
+            {Place(topic, number): until[number] for number in numbers},
+            silence_s=_TIMEOUT_S,
+        )
     finally:
         client.close()
+
+
+def read_between(
+    client: Consumer,
+    starts: Mapping[Place, int],
+    ends: Mapping[Place, int],
+    *,
+    silence_s: float,
+) -> Iterator[Any]:
+    """Committed records from start up to end, each partition in its order and each record once.
+
+    Assigns the client, and unassigns what is read. When a broker dies under it, a client may tell
+    an end that a new leader has not yet moved on, or begin the partition anew: neither is
+    believed. `EnvironmentNotReadyError` when nothing comes for so many seconds.
+    """
+    next_ = {place: start for place, start in starts.items() if max(0, start) < ends[place]}
+    client.assign([TopicPartition(*place, offset) for place, offset in sorted(next_.items())])
+    deadline = time.monotonic() + silence_s
+    while next_:
+        message: Any
+        for message in client.consume(_BATCH, _WAIT_S):
+            error, offset = message.error(), message.offset()
+            # The end of what is decided, behind the markers; more of it may come.
+            ended = error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001
+            if error is not None and not ended:
+                raise translate(error, doing=f"reading {message.topic()}")
+            place = Place(message.topic(), message.partition())
+            if place not in next_ or offset < next_[place]:
+                continue
+            if not ended and offset < ends[place]:
+                yield message
+            deadline = time.monotonic() + silence_s
+            # What ends a stretch may be a marker: anything behind it ends it too.
+            next_[place] = offset if ended else offset + 1
+            if next_[place] >= ends[place]:
+                del next_[place]
+                client.incremental_unassign([TopicPartition(*place)])
+        if time.monotonic() > deadline:
+            raise EnvironmentNotReadyError(
+                f"nothing was read for {silence_s:.0f} s",
+                where=", ".join(sorted({topic for topic, _ in next_})),
+                fix="check that the brokers run and that no transaction hangs",
+            )
 
 
 class Follower:
