@@ -62,14 +62,20 @@ def true_ends(kafka: KafkaConfig, topic: str) -> dict[int, int]:
 
 
 def places(kafka: KafkaConfig, wanted: set[str]) -> dict[str, list[str]]:
-    """Where in the raw topics each of these payloads is; a place twice is its reader's doing."""
+    """Where in the raw topics each of these payloads is.
+
+    A place that was read twice is there once, and its reader began the partition anew.
+    """
     found: dict[str, list[str]] = {}
     for topic in TOPICS:
         for message in read_all(kafka, topic):
             id_ = dict(message.headers())["payload_id"].decode()
             if id_ in wanted:
                 place = f"{topic}/{message.partition()}/{message.offset()}"
-                found.setdefault(id_, []).append(place)
+                if place in found.setdefault(id_, []):
+                    print("read again:", place)
+                else:
+                    found[id_].append(place)
     return found
 
 
