@@ -9,11 +9,12 @@ import hmac
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+import schemas
 from hub.connector import Connector, Event
 
 __all__ = ["Identity", "make_id", "record_key", "uuid_text"]
@@ -88,6 +89,8 @@ class Identity:
             *event.subject,
             self._content(event),
         ]
+        if event.noun in _states():
+            parts.append(_standing(event))
         if not event.native_id and event.observed_at is None:
             # Neither id nor time: the payload is all that tells two reports apart.
             parts += [payload_id, str(index)]
@@ -95,10 +98,31 @@ class Identity:
 
     def _content(self, event: Event) -> str:
         tree = {"body": event.body, "restricted": event.restricted}
-        values = [_at(tree, path) for path in self._paths[event.noun]]
-        return json.dumps(
-            values, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_plain
-        )
+        return _digestible([_at(tree, path) for path in self._paths[event.noun]])
+
+
+@cache
+def _states() -> frozenset[str]:
+    return frozenset(name for name, noun in schemas.nouns().items() if noun.family == "state")
+
+
+def _standing(event: Event) -> str:
+    """What a state says outside its body: a change of it alone is an update too."""
+    position = event.position
+    return _digestible(
+        [
+            event.severity,
+            event.status,
+            position and [position.lat, position.lon],
+            [[area.scheme, area.code, area.name] for area in event.areas_reported],
+        ]
+    )
+
+
+def _digestible(values: list[Any]) -> str:
+    return json.dumps(
+        values, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_plain
+    )
 
 
 def _at(tree: Mapping[str, Any], path: list[str]) -> Any:

@@ -23,7 +23,9 @@ defaults come and go, nothing else changes within `.v1`; a break is a new topic 
 example is in the project's README.
 
 - `event_id` is the same whenever the same report is read again: use it to make your own writes
-  idempotent. Repeats within the window are already gone; a repeat after the window passes.
+  idempotent. Repeats within the window are already gone; a repeat after the window passes. Of
+  states keep the last id of each subject, not all: one that returns to what it was, from a source
+  that tells no time, has the id it had then.
 - A camera often reports one thing several times within seconds. The first report comes at once;
   the others are merged into it, except a better reading, an end, or the first after a minute.
   These come as updates (`lifecycle` UPDATED or ENDED) under the first one's `subject_id`, and
@@ -32,6 +34,8 @@ example is in the project's README.
 - Four `lifecycle`s end a subject, and mean four things: ENDED, it is over; CANCELLED, it was wrong;
   EXPIRED, its time has passed; VANISHED, a source that sends all there is left it out. The last is
   the hub's word, with all that was last said of it; if the source names it again, it comes again.
+- An alert that names several earlier ones in `references` stands for all of them: take their
+  subjects off. It comes under the first one's `subject_id`, and so does what follows.
 - A state that its source reports again and again without a change comes as an update once an hour,
   and `reports` counts the reports it stands for; the very same report never comes twice.
   `assumed_end_at` is when to take a situation or alert off a map if no more is said of it, as its

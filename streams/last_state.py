@@ -208,12 +208,17 @@ class LastStates:
         return Verdict(Word.DELIVER, root, UPDATED, reports)
 
     def _join(self, report: Report, message: _Message | None) -> bytes:
-        """The chain a message belongs to: its first known subject, or the first it names."""
+        """The chain a message belongs to: its first known subject, or the first it names.
+
+        Whoever names several chains makes them one, so that what comes late to any of them is
+        measured by this message.
+        """
         known = [message, *(self._message(each) for each in report.references)]
-        root = next(
-            (each.root for each in known if each is not None),
-            report.references[0] if report.references else report.subject,
-        )
+        roots = [each.root for each in known if each is not None]
+        root = next(iter(roots), report.references[0] if report.references else report.subject)
+        for other in {*roots} - {root}:
+            if (joined := self._message_of(other)) is not None:
+                self._note(_MESSAGE_MARK + other, replace(joined, root=root))
         self._note(_MESSAGE_MARK + report.subject, _Message(root, report.event_id))
         for reference in report.references:
             if self._message(reference) is None:
@@ -222,6 +227,16 @@ class LastStates:
         return root
 
     def _message(self, subject: bytes) -> _Message | None:
+        """A message with the chain it is of, also when that was joined to another."""
+        found = self._message_of(subject)
+        if found is None:
+            return None
+        root = found.root
+        while (first := self._message_of(root)) is not None and first.root != root:
+            root = first.root
+        return replace(found, root=root) if root != found.root else found
+
+    def _message_of(self, subject: bytes) -> _Message | None:
         entry = self._entries.get(_MESSAGE_MARK + subject)
         return entry if isinstance(entry, _Message) else None
 

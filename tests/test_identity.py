@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from hub import Area, Connector, Event
+from hub import Area, Connector, Event, Position
 from hub.identity import Identity, make_id, record_key, uuid_text
 
 KEY = b"a key of a test site"
@@ -13,8 +13,11 @@ CONNECTOR = Connector(
     name="x",
     title="x",
     parse=lambda _payload, _options: (),
-    emits=("plate_read",),
-    identity={"plate_read": ("restricted.plate.raw", "body.lane", "body.at")},
+    emits=("plate_read", "situation"),
+    identity={
+        "plate_read": ("restricted.plate.raw", "body.lane", "body.at"),
+        "situation": ("body.detail",),
+    },
 )
 EVENT = Event(
     noun="plate_read",
@@ -24,6 +27,17 @@ EVENT = Event(
     observed_at=AT,
     body={"lane": 2, "at": AT},
     restricted={"plate": {"raw": "30K-000.01"}},
+)
+
+
+SITUATION = Event(
+    noun="situation",
+    kind="road.flooding",
+    subject=("7",),
+    native_id="7",
+    native_version="1",
+    position=Position(lat=21.0, lon=105.8),
+    body={"detail": "x"},
 )
 
 
@@ -91,6 +105,30 @@ def test_a_subject_is_the_same_for_all_its_updates():
     identity = Identity(KEY, CONNECTOR, "s")
     assert identity.subject("situation", ("a", "b")) == identity.subject("situation", ("a", "b"))
     assert identity.subject("situation", ("a", "b")) != identity.subject("alert", ("a", "b"))
+
+
+def test_one_native_id_of_two_sources_is_two_subjects():
+    one, other = (Identity(KEY, CONNECTOR, source) for source in ("s", "t"))
+    assert one.subject("situation", ("7",)) != other.subject("situation", ("7",))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"severity": "EXTREME"},
+        {"status": "TEST"},
+        {"position": Position(lat=21.0, lon=105.9)},
+        {"position": None},
+        {"areas_reported": (Area(scheme="nso-2025-07", code="00004"),)},
+    ],
+)
+def test_what_a_state_says_outside_its_body_changes_its_id_too(change):
+    assert id_of(replace(SITUATION, **change)) != id_of(SITUATION)
+
+
+def test_how_well_a_position_is_known_does_not_change_the_id_of_a_state():
+    better = Position(lat=21.0, lon=105.8, accuracy_m=5.0, method="register")
+    assert id_of(replace(SITUATION, position=better)) == id_of(SITUATION)
 
 
 def test_a_key_is_percent_encoded():

@@ -1,18 +1,15 @@
 """What no end is told of, and what is told again and again: as subscribers see it."""
 
-import random
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-import steps
 from steps import Arrival, Steps, arrival
+from told import HEARD, delivered, event
 
 import schemas
-from hub.codec import RecordCodec
 from hub.envelope import LISTED
 from streams.assumed_end import assumed_end
 
-HEARD = datetime(2026, 11, 20, 1, tzinfo=UTC)
 HAPPENED = HEARD - timedelta(hours=5)
 SITUATION = schemas.nouns()["situation"]
 
@@ -30,31 +27,6 @@ def header(kind: str = "road.flooding", **other: object) -> dict[str, object]:
 def hours(kind: str, **other: object) -> float:
     end = assumed_end(SITUATION, header(kind, **other), {"valid_to": None})
     return (end - HEARD) / timedelta(hours=1)
-
-
-def event(noun: str, body: dict[str, object], at: datetime = HEARD, **other: object):
-    head = {
-        "event_id": random.randbytes(16),
-        "subject_id": b"one thing's id..",
-        "status": "LIVE",
-        "time_quality": "DEVICE",
-        "received_at": at,
-        "observed_at": at,
-        "source_id": "vov",
-        "kind": "road.flooding",
-        "origin": {"sha256": bytes(32)},
-        **other,
-    }
-    value, cut = steps.codec(noun).encode(head, {}, body)
-    return steps.Canonical(noun, schemas.nouns()[noun].topic, b"vov/1", value, cut)
-
-
-def delivered(hub: Steps, noun: str, *arrivals: Arrival) -> list[dict[str, object]]:
-    """What the operators get of these records."""
-    codec = RecordCodec(schemas.built(f"ops.{noun}.v1"), 0)
-    taken = hub.take(noun, *arrivals)
-    assert not hub.refused
-    return [codec.decode(value) for topic, value, _ in taken if topic.startswith("ops.")]
 
 
 def test_a_kind_that_no_end_is_told_of_is_assumed_to_go_on_for_its_own_time():

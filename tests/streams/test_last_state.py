@@ -251,3 +251,41 @@ class StatesMachine(RuleBasedStateMachine):
 
 
 TestStates = StatesMachine.TestCase
+
+
+def test_content_that_changes_while_time_and_version_stay_is_an_update():
+    states = LastStates(3_600)
+    assert decide(states, report("a", at=5, version=1, content="red"))[2] == NEW
+    assert decide(states, report("b", at=5, version=1, content="green")) == (
+        Word.DELIVER,
+        b"s",
+        UPDATED,
+    )
+
+
+def test_a_cancel_holds_for_all_chains_that_it_names():
+    states = LastStates(3_600)
+    states.decide(alert("one", 1))
+    states.decide(alert("two", 2))
+    states.decide(alert("cancel", 5, "one", "two", lifecycle=CANCELLED))
+    assert decide(states, alert("late one", 3, "one"))[2] == CANCELLED
+    assert decide(states, alert("late two", 4, "two"))[2] == CANCELLED
+
+
+def test_an_update_supersedes_all_chains_that_it_names():
+    states = LastStates(3_600)
+    states.decide(alert("one", 1))
+    states.decide(alert("two", 2))
+    states.decide(alert("both", 5, "one", "two"))
+    assert decide(states, alert("late one", 3, "one"))[0] is Word.SUPERSEDED
+    assert decide(states, alert("late two", 4, "two"))[0] is Word.SUPERSEDED
+
+
+def test_chains_that_were_joined_are_one_whichever_of_them_is_named_later():
+    states = LastStates(3_600)
+    for event in ("one", "two", "three"):
+        states.decide(alert(event, 1))
+    states.decide(alert("a", 2, "two", "three"))
+    assert decide(states, alert("b", 3, "one", "three")) == (Word.DELIVER, b"one", UPDATED)
+    assert decide(states, alert("c", 4, "two")) == (Word.DELIVER, b"one", UPDATED)
+    assert decide(states, alert("late", 3, "a"))[0] is Word.SUPERSEDED
