@@ -12,6 +12,7 @@ Traps handled:
 - Objects are numbered by the tracker of one camera; 2^64 - 1 stands for one that is not tracked.
 - A confidence of 0 or -0.1 is none. It is of the object, never of the plate.
 - 0/0 and the positions of the vendor's example (30.33, -40.55) are none.
+- A message that a broker of MQTT had kept is `replayed`.
 - Boxes are corners in pixels; where all are below 1, nobody says what they are.
 - Newer converters name the object by its label (`"Car": {…}`) and leave the event's type empty.
 - An incident is sent again with a later `end` and its objects in any order: camera, category, begin
@@ -31,6 +32,7 @@ from typing import Any, Final
 from connectors._formats.coordinates import read_position
 from connectors._formats.json import Path, an_object, parse_json, shown
 from connectors._formats.members import the_items, the_number, the_object, the_text
+from connectors._formats.mqtt import as_kept, was_kept
 from connectors._formats.pictures import a_box
 from connectors._formats.plates import read_plate, without_plate
 from connectors._formats.text import clean, snake
@@ -96,7 +98,8 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         try:
             if isinstance(message, PayloadError):
                 raise message
-            yield from _outcomes(an_object(message, path), path, payload, options)
+            told = _outcomes(an_object(message, path), path, payload, options)
+            yield from as_kept(told, payload)
         except PayloadError as error:
             if not path:
                 raise
@@ -143,7 +146,9 @@ def _stamp(
 ) -> Stamp:
     """The first of several times that is given."""
     raw = next(filter(None, (the_text(message, name) for name in names)), "")
-    return read_stamp(raw, received_at=payload.received_at, options=options)
+    return read_stamp(
+        raw, received_at=payload.received_at, options=options, replayed=was_kept(payload)
+    )
 
 
 def _camera(message: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ Traps handled: one id through many messages (`new`, `update` for hours, `end`); 
 `end` without `end_time`; schemas without `sub_label`, `snapshot` or `recognized_license_plate`; a
 review that becomes an alert later, and its `genai` message after the end, which begins nothing
 again; updates without camera or time; a plate that is read better with every update (only a changed
-one is a new read); false positives.
+one is a new read); false positives; messages that the broker had kept (`replayed`).
 
 Known from the project's documents and recorded messages. Not read: `sub_label`, descriptions and
 faces, which may name a person; thumbnails. Documents' samples hold comments; the wire does not, so
@@ -22,6 +22,7 @@ from typing import Any, Final
 import hub
 from connectors._formats.json import parse_json
 from connectors._formats.members import the_items, the_number, the_object, the_text, the_truth
+from connectors._formats.mqtt import as_kept, was_kept
 from connectors._formats.pictures import a_box
 from connectors._formats.plates import read_plate, without_plate
 from connectors._formats.text import clean
@@ -44,6 +45,10 @@ class Options(hub.Options):
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """The events of a message, or of each entry of a list."""
+    yield from as_kept(_outcomes(payload, options), payload)
+
+
+def _outcomes(payload: Payload, options: Options) -> Iterator[Outcome]:
     body = payload.body.strip(b"\xef\xbb\xbf \t\r\n\0")
     topic = payload.meta.get("mqtt_topic", "")
     if body[:1] not in (b"{", b"["):
@@ -222,7 +227,8 @@ def _plate(
     score = the_number(read, "recognized_license_plate_score")
     score = the_number(read, "score") if score is None and "timestamp" in read else score
     plate, flags = read_plate(
-        the_text(read, "plate"), confidence=score if score is not None and score <= 1 else None
+        the_text(read, "plate"),
+        confidence=score if score is not None and 0 <= score <= 1 else None,
     )
     id_, id_flags = without_plate(the_text(data, "id"), plate["text"])
     common = _common(data, stamp)
@@ -251,7 +257,12 @@ def _common(data: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
 def _stamp(
     seconds: float | None, payload: Payload, options: Options, *, replayed: bool = False
 ) -> Stamp:
-    return read_epoch(seconds, received_at=payload.received_at, options=options, replayed=replayed)
+    return read_epoch(
+        seconds,
+        received_at=payload.received_at,
+        options=options,
+        replayed=replayed or was_kept(payload),
+    )
 
 
 def _box(data: Mapping[str, Any]) -> dict[str, Any] | None:

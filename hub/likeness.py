@@ -55,7 +55,16 @@ class Likeness(NamedTuple):
 
 def likeness(event: Event, source_id: str, received_at: datetime, key: bytes) -> Likeness | None:
     """The likeness of a plate read or of an alarm that lasts; None for what is never merged."""
-    about = (source_id, event.device_ref, event.noun, event.kind, event.status)
+    about: tuple[str, ...] = (
+        source_id,
+        event.device_ref,
+        event.noun,
+        event.kind,
+        event.status,
+    )
+    if event.replayed:
+        # What is replayed raises no alarm, so the live report after it must not vanish in it.
+        about += ("replayed",)
     observed = None if event.time_quality in _UNUSABLE else event.observed_at
     at_us = micros(observed or received_at)
     if not event.device_ref:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 import hub
 from connectors._formats.documents import documents
+from connectors._formats.mqtt import was_kept
 from connectors._formats.onvif_scene import Camera
 from connectors._formats.xml import Node, parse_xml
 from hub.connector import Nothing, Payload, Rejection
@@ -26,7 +27,6 @@ _ROOTS: Final = frozenset(
     {"envelope", "metadatastream", "notify", "pullmessagesresponse", "videoanalytics", "event",
      "frame", "notificationmessage", "notficationmessage"}
 )  # fmt: skip
-_TRUE: Final = frozenset({"1", "true"})
 
 
 class CameraOptions(hub.Options):
@@ -53,7 +53,7 @@ def camera_of(payload: Payload, options: CameraOptions, told: str) -> Camera:
         name=name,
         received_at=payload.received_at,
         options=options,
-        replayed=payload.meta.get("mqtt_retained", "").lower() in _TRUE,
+        replayed=was_kept(payload),
         with_token=options.device_ref == "token" or not name,
     )
 

@@ -53,6 +53,12 @@ class Options(ActOptions):
         description="What names the device, before `/` and the channel: `mac` (else the serial "
         "number, else the address), `ip` (else mac, else serial), or the `channel` alone",
     )
+    device: str = Field(
+        default="",
+        max_length=128,
+        description="What the camera is called (`device_ref`) whose plates are polled: the answer "
+        "to the poll does not say",
+    )
     backlog_s: int = Field(
         default=0,
         ge=0,
@@ -261,13 +267,18 @@ def _plates(node: Node, payload: Payload, options: Options) -> Iterator[Outcome]
             found.value("captureTime"), received_at=payload.received_at, options=options
         )
         plate, flags = read_plate(found.value("plateNumber"), colour=found.value("plateColor"))
-        common = {"observed_at": stamp.at, "time_quality": stamp.quality}
+        common = {
+            "device_ref": options.device,
+            "observed_at": stamp.at,
+            "time_quality": stamp.quality,
+        }
         body = {
             "direction": DIRECTIONS.get(found.value("direction").lower(), "UNKNOWN"),
             "lane": integer(found.value("laneNo")),
             "country": found.value("country"),
         }
-        yield plate_read(common, body, plate, found.value("picName"), (*stamp.flags, *flags))
+        flags = (*stamp.flags, *(() if options.device else ("device_unnamed",)), *flags)
+        yield plate_read(common, body, plate, found.value("picName"), flags)
 
 
 def cursor(body: bytes) -> str:

@@ -367,3 +367,15 @@ def test_the_xml_of_some_firmware_says_the_same():
         same.observed_at, same.device_ref, same.body["lane"],
     )  # fmt: skip
     assert found.restricted["plate"]["text"] == same.restricted["plate"]["text"]
+
+
+def test_a_picture_of_megabytes_inside_the_json_is_taken_out_whole():
+    big = JPEG[:-2] + bytes(4_000_000) + JPEG[-2:]
+    found = one(body(NormalPic={"Content": base64.b64encode(big).decode()}))
+    assert ([each.data for each in found.pictures], found.quality_flags) == ([big], ())
+
+
+def test_a_plate_of_null_is_a_passage_without_a_reading():
+    found = one(body(None))
+    assert (found.restricted["plate"]["raw"], found.restricted["plate"]["text"]) == ("", "")
+    assert "plate_unread" in found.quality_flags

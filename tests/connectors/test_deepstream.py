@@ -287,3 +287,14 @@ def test_what_is_no_message_is_refused(body, code):
     with pytest.raises(PayloadError) as refused:
         read(body)
     assert refused.value.code == code
+
+
+def test_what_the_broker_had_kept_is_replayed():
+    message = {"messageid": "b88ad627", "@timestamp": "2026-03-14T00:45:57Z"}
+    message |= {"sensor": {"id": "A1"}, "object": {"id": "7"}}
+    body = json.dumps(message).encode()
+    found = [
+        next(iter(parse(Payload(body=body, received_at=NOW, meta=meta), Options())))
+        for meta in ({"mqtt_topic": "x"}, {"mqtt_topic": "x", "mqtt_retained": "true"})
+    ]
+    assert [each.replayed for each in found] == [False, True]

@@ -43,14 +43,14 @@ def message(kind="update", before=None, **after):
     return {"type": kind, "before": seen() if before is None else before, "after": seen(**after)}
 
 
-def read(data, topic="frigate/events"):
+def read(data, topic="frigate/events", **meta):
     data = data if isinstance(data, bytes) else json.dumps(data).encode()
-    meta = {"mqtt_topic": topic} if topic else {}
+    meta |= {"mqtt_topic": topic} if topic else {}
     return list(parse(Payload(body=data, received_at=NOW, meta=meta), Options()))
 
 
-def one(data, topic="frigate/events"):
-    (outcome,) = read(data, topic)
+def one(data, topic="frigate/events", **meta):
+    (outcome,) = read(data, topic, **meta)
     return outcome
 
 
@@ -186,3 +186,25 @@ def test_an_object_whose_beginning_was_missed_is_followed_from_its_next_message(
 def test_false_as_a_text_is_no_false_positive(word):
     assert isinstance(one(message(false_positive=word)), Event)
     assert isinstance(one(message(false_positive="True")), Nothing)
+
+
+@pytest.mark.parametrize(
+    ("data", "topic"),
+    [
+        ({"type": "new", "after": {"id": "1-a", "camera": "c", "frame_time": AT}}, "x/events"),
+        ({"type": "new", "after": {"id": "r1", "camera": "c", "severity": "alert"}}, "x/reviews"),
+        (b"offline", "frigate/available"),
+        (b"online", "frigate/c1/status/detect"),
+    ],
+    ids=["object", "review", "server", "camera"],
+)
+def test_what_the_broker_had_kept_is_replayed(data, topic):
+    assert one(data, topic, mqtt_retained="true").replayed
+    assert not one(data, topic).replayed
+
+
+@pytest.mark.parametrize("score", [-0.5, -1, 90])
+def test_a_score_out_of_its_scale_is_none(score):
+    update = {"type": "lpr", "id": "1-a", "camera": "c", "timestamp": AT, "plate": "30K12345"}
+    found = one(update | {"score": score}, "frigate/tracked_object_update")
+    assert found.restricted["plate"]["confidence"] is None

@@ -495,7 +495,10 @@ def test_names_of_pictures_beyond_64_bits_stay_texts():
 def test_a_capture_time_whose_last_digits_may_be_ms_or_an_offset_loses_them():
     found = one(poll(("20260314T0746000700", "30K-123.45", "202603140746008800")))
     assert found.observed_at == datetime(2026, 3, 14, 0, 46, tzinfo=UTC)
-    assert (found.time_quality, found.quality_flags) == ("ASSUMED_ZONE", ("time_repaired",))
+    assert (found.time_quality, found.quality_flags) == (
+        "ASSUMED_ZONE",
+        ("time_repaired", "device_unnamed"),
+    )
 
 
 def test_the_order_of_a_poll_is_not_guaranteed_so_it_goes_on_at_the_newest():
@@ -658,3 +661,40 @@ def test_a_shared_alarm_says_what_its_file_says(name, device, at, rule, state):
     assert (found.device_ref, found.observed_at) == (device, datetime.fromisoformat(at))
     assert (found.body["rule"], found.body["state"]) == (rule, state)
     assert abs(found.observed_at - NOW) < timedelta(days=1) or found.time_quality == "SUSPECT"
+
+
+def test_documents_of_a_stream_may_each_begin_with_a_byte_order_mark_and_a_declaration():
+    marked = '\ufeff<?xml version="1.0" encoding="UTF-8"?>\n' + alert()
+    found = read(f"{marked}\r\n{marked}\r\n") + read(part(marked) + part(marked))
+    assert found == [one(alert())] * 4
+
+
+@pytest.mark.parametrize(
+    "body", [anpr(""), json.dumps({ALERT: {"eventType": "ANPR", "ANPR": {"licensePlate": None}}})]
+)
+def test_a_plate_of_null_is_that_of_an_empty_one(body):
+    plate = one(body).restricted["plate"]
+    assert (plate["raw"], plate["text"], plate["confidence"]) == ("", "", None)
+
+
+def test_two_vehicles_without_a_reading_are_told_apart_by_the_pictures_milliseconds():
+    first, second = (
+        anpr("unknown", more=picture_at(f"20260314074600{ms}")) for ms in ("123", "560")
+    )
+    assert len(set(ids(first, second))) == 2
+
+
+def test_two_cameras_behind_one_address_are_told_apart():
+    first, second = (
+        one(alert(ipAddress="203.0.113.9", macAddress=mac))
+        for mac in ("02:00:5e:10:00:07", "02:00:5e:10:00:08")
+    )
+    assert first.device_ref != second.device_ref
+    assert "203.0.113.9" not in first.device_ref
+
+
+def test_an_answer_of_the_plates_poll_names_no_camera_and_says_so():
+    found = one(poll(("20260314T074600", "30K-123.45", "202603140746008800")))
+    assert (found.device_ref, found.quality_flags) == ("", ("device_unnamed",))
+    named = one(poll(("20260314T074600", "30K-123.45", "202603140746008800")), device="cong-01")
+    assert (named.device_ref, named.quality_flags) == ("cong-01", ())

@@ -4,6 +4,7 @@ import base64
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 
@@ -110,3 +111,20 @@ def test_what_is_no_push_is_refused(body, code):
     with pytest.raises(PayloadError) as refused:
         read(body)
     assert refused.value.code == code
+
+
+def test_a_name_in_local_letters_is_one_however_they_are_composed():
+    name = "Cổng số 2, Đống Đa"
+    found = {one(device=normalize(form, name)).device_ref for form in ("NFC", "NFD")}
+    assert found == {name}
+
+
+def test_a_box_comes_with_its_scale_and_the_size_of_its_picture():
+    corners = {"coordinate_x1": 10, "coordinate_y1": 20, "coordinate_x2": 106, "coordinate_y2": 62}
+    box = one(**corners, resolution_width=1920, resolution_height=1080).body["plate_box"]
+    assert (box["x"], box["y"], box["width"], box["height"]) == (10, 20, 96, 42)
+    assert (box["scale"], box["picture_width_px"], box["picture_height_px"]) == (
+        "PIXEL",
+        1920,
+        1080,
+    )

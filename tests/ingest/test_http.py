@@ -15,7 +15,9 @@ from hub import metrics
 from hub.errors import ConfigError, EnvironmentNotReadyError
 from hub.evidence import EvidenceStore
 from hub.ingest.protocol import Connection
+from hub.metrics import StageMetrics
 
+HEARD = "hub_source_last_payload_timestamp_seconds"
 PATH_SECRET = "c2VjcmV0LXBhdGg"
 HEAD = b"POST /v1/ingest/s1 HTTP/1.1\r\nHost: x\r\n"
 SOURCES = {
@@ -553,3 +555,19 @@ def test_nothing_is_taken_from_a_source_of_defence_and_the_answer_does_not_say_w
     counted = metrics.value("hub_records_dropped_total", reason="not-taken", source_id="army")
     assert counted == before + 1
     assert logged(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"Active": "keepAlive"}', b"Heartbeat", b"<EventNotificationAlert/>", b"\xff rubbish", b""],
+)
+def test_any_payload_of_a_pushed_source_feeds_its_watchdog(ingest, body):
+    StageMetrics("ingest", "bulk").source_heard("s1", 1.0)
+    assert post(ingest.port, "/v1/ingest/s1", body).status == 200
+    assert metrics.value(HEARD, source_id="s1") > 1.0
+
+
+def test_what_is_refused_at_the_door_feeds_no_watchdog(ingest):
+    StageMetrics("ingest", "bulk").source_heard("s1", 1.0)
+    assert post(ingest.port, "/v1/ingest/s1", key=f"not {KEY}").status == 401
+    assert metrics.value(HEARD, source_id="s1") == 1.0
