@@ -18,6 +18,9 @@ Traps handled:
   that says Actual stays LIVE, with the flag `drill_suspected` where its texts tell of one.
 - A missing mandatory element rejects the message; a bad date or number inside a block costs only
   itself and leaves a flag. In a feed or list, the neighbours still pass.
+- An alert of more areas, outlines and texts than a record has room for is cut and flagged
+  (`text_cut`, `areas_cut`, `polygons_cut`): headlines and the first areas stay. Half an outline is
+  never told, and severity, end and position are those of the whole.
 - `contact`, `source` and `addresses` may name persons and are dropped; signatures are not judged,
   the raw topic keeps the signed bytes.
 - A feed holds an alert in its entry (as elements or as text), tells of it in the entry's own `cap:`

@@ -18,6 +18,8 @@ Traps handled:
 - An edited incident gets a new name and `replaces` the first one's, which stays the subject.
 - Where an incident and the one it replaces stand side by side, the later one is taken.
 - `cleared` ends an incident for five minutes; then it vanishes. An empty list is all clear.
+- What was typed in as `detail` is told without contacts (`contact_masked`); texts of megabytes are
+  cut to what a record has room for (`text_cut`).
 - `dms_message` names a message without its text: what a sign shows is not told, `failed` is.
 
 Known: the programs that write the files. Inferred: names of test sites. Not read: which camera and
@@ -29,7 +31,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from connectors._formats.contacts import without_contacts
 from connectors._formats.coordinates import read_position
+from connectors._formats.fitting import fitted
 from connectors._formats.inflate import pieces_of
 from connectors._formats.json import a_text, an_object, parse_json, shown
 from connectors._formats.members import the_text
@@ -84,6 +88,7 @@ _KINDS: Final = {
 _CONFIRMED: Final = {"true": "certain", "false": "probable"}
 _EARLIEST: Final = datetime(1, 1, 1, tzinfo=UTC)
 _LASTS_S: Final = 366 * 86_400
+_TEXT_MAX: Final = 20_000
 
 _Row = tuple[str, str, str, str, str]
 """Sensor, flow, speed, occupancy as texts, and where they stand."""
@@ -168,10 +173,28 @@ def _incident(
     ref = the_text(row, "replaces") or name
     record_type = the_text(row, "event_type") or the_text(row, "description")
     began = _stamp(the_text(row, "event_date"), payload, options, late_ok_s=_LASTS_S)
-    position, flags = read_position(the_text(row, "lat"), the_text(row, "lon"))
+    position, doubts = read_position(the_text(row, "lat"), the_text(row, "lon"))
     location = the_text(row, "location")
     lane = the_text(row, "lane_code") or the_text(row, "lane_type")
     confirmed = the_text(row, "confirmed").lower()
+    told, flags = the_text(row, "detail"), list(doubts)
+    detail, masked = without_contacts(told[:_TEXT_MAX])
+    flags.extend(["text_cut"] if len(told) > _TEXT_MAX else [])
+    flags.extend(["contact_masked"] if masked else [])
+    body = {
+        "situation_ref": ref,
+        "record_ref": name,
+        "record_type": record_type,
+        "detail": detail,
+        "valid_from": began.at,
+        "probability": _CONFIRMED.get(confirmed, ""),
+        "texts": [{"text": location, "role": "location"}] if location else [],
+        "road": the_text(row, "road"),
+        "direction": the_text(row, "dir") or the_text(row, "direction"),
+        "lanes": [lane] if lane else [],
+        "impact": the_text(row, "impact"),
+    }
+    body = fitted(body, flags, whole=("situation_ref", "record_ref"))
     return Event(
         noun="situation",
         kind=f"road.{_KINDS.get(snake(record_type).removeprefix('incident_'), 'incident')}",
@@ -184,20 +207,8 @@ def _incident(
         lifecycle="ENDED" if the_text(row, "cleared").lower() == "true" else "UNKNOWN",
         status=_status(name),
         position=position,
-        quality_flags=(*began.flags, *flags),
-        body={
-            "situation_ref": ref,
-            "record_ref": name,
-            "record_type": record_type,
-            "detail": the_text(row, "detail"),
-            "valid_from": began.at,
-            "probability": _CONFIRMED.get(confirmed, ""),
-            "texts": [{"text": location, "role": "location"}] if location else [],
-            "road": the_text(row, "road"),
-            "direction": the_text(row, "dir") or the_text(row, "direction"),
-            "lanes": [lane] if lane else [],
-            "impact": the_text(row, "impact"),
-        },
+        quality_flags=tuple(dict.fromkeys([*began.flags, *flags])),
+        body=body,
     )
 
 

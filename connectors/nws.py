@@ -27,6 +27,7 @@ from typing import Any, Final
 
 from connectors._formats.cap_alert import ALERT_IDENTITY, read_alert, time_of
 from connectors._formats.elements import as_elements
+from connectors._formats.fitting import fitted
 from connectors._formats.json import an_object, parse_json
 from connectors._formats.shapes import outlines_of
 from connectors._formats.text import clean
@@ -63,6 +64,7 @@ _INFO: Final = (
     ("web", "web"),
 )
 _EXPIRED: Final = "expiredReferences"
+_REFERENCES_MAX: Final = 100_000  # bytes
 
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
@@ -104,13 +106,16 @@ def _outcome(item: Any, path: str, payload: Payload, options: Options) -> Outcom
         return outcome
     text = members.get("ends")
     ends = time_of(text, payload, options) if isinstance(text, str) else None
-    flags = ("ends_unreadable",) if text and ends is None else ()
+    flags = ["ends_unreadable"] if text and ends is None else []
+    chain = {"references": _references(members, outcome)}
+    chain = fitted(chain, flags, whole=("references",), most=_REFERENCES_MAX)
+    body = {**outcome.body, **chain}
     return replace(
         outcome,
         lifecycle=_lifecycle(outcome, ends, payload.received_at),
         quality_flags=(*outcome.quality_flags, *flags),
         areas_reported=_unnamed(outcome.areas_reported),
-        body={**outcome.body, "references": _references(members, outcome)},
+        body=body,
     )
 
 

@@ -13,6 +13,7 @@ Traps handled:
 - A status other than OK is the flag `sign_not_ok`: the text may not be what the sign shows.
 - Lists of every sign hold unreadable ones: each is refused alone. Of copies of one sign the newest
   is taken, else the last.
+- A text of megabytes is cut to what a record has room for (`text_cut`, `pages_cut`, `lines_cut`).
 - Coordinates are lon, lat.
 
 Known: one published sign of DriveBC. Inferred: lists and `results`, as its interface pages them.
@@ -25,6 +26,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from connectors._formats.coordinates import read_position
+from connectors._formats.fitting import fitted
 from connectors._formats.json import Path, a_list, a_text, an_object, parse_json, shown
 from connectors._formats.members import the_items, the_object, the_text
 from connectors._formats.multi import read_multi
@@ -95,6 +97,13 @@ def _sign(sign: dict[str, Any], path: Path, payload: Payload, options: Options) 
     dark = lifecycle == "EXPIRED" or the_text(sign, "is_on").lower() == "false"
     doubts = [] if the_text(sign, "status").upper() in {"", "OK"} else ["sign_not_ok"]
     position, flags = _position(sign)
+    body = {
+        "controller_ref": ref,
+        "blank": dark or not (message.pages or message.pictograms),
+        "pages": [] if dark else message.pages,
+        "pictograms": [] if dark else message.pictograms,
+    }
+    body = fitted(body, message.flags, whole=("controller_ref", "pictograms"))
     return Event(
         noun="sign_message",
         kind="sign.message",
@@ -107,12 +116,7 @@ def _sign(sign: dict[str, Any], path: Path, payload: Payload, options: Options) 
         lifecycle=lifecycle,
         position=position,
         quality_flags=tuple(dict.fromkeys([*stamp.flags, *message.flags, *doubts, *flags])),
-        body={
-            "controller_ref": ref,
-            "blank": dark or not (message.pages or message.pictograms),
-            "pages": [] if dark else message.pages,
-            "pictograms": [] if dark else message.pictograms,
-        },
+        body=body,
     )
 
 

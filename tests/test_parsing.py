@@ -16,7 +16,7 @@ from hub.envelope import LISTED, Canonical
 from hub.errors import ConfigError
 from hub.evidence import Erased, EvidenceStore
 from hub.normalise import refused_by
-from hub.parsing import Parser, RawRecord
+from hub.parsing import EVENT_MAX, Parser, RawRecord
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -92,6 +92,20 @@ def test_of_a_payload_with_too_many_parts_the_rest_is_refused_as_one(parser, mon
 
     assert outcomes(1, 2) == ["Canonical", "Canonical"]
     assert outcomes(1, 2, 3, 4) == ["Canonical", "Canonical", "too-many-parts"]
+
+
+def test_an_event_that_no_record_can_hold_is_refused_alone(parser):
+    def alert(name: str) -> str:
+        return (
+            f"<alert><identifier>{name}</identifier><sender>s@hanoi.example</sender>"
+            "<sent>2026-11-20T09:00:00+07:00</sent><status>Actual</status><msgType>Alert</msgType>"
+            "<scope>Public</scope></alert>"
+        )
+
+    # Texts and lists are cut, an id never is.
+    body = f"<list>{alert('a')}{alert('b' * EVENT_MAX)}{alert('c')}</list>".encode()
+    found = kinds(parser().parse(raw(body, "raw.cap.urgent.v1", content_type=b"application/xml")))
+    assert found == [(0, "Canonical"), (1, "too-large"), (2, "Canonical")]
 
 
 def test_a_refusal_of_the_whole_payload_has_no_place(parser):

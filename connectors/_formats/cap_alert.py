@@ -10,6 +10,7 @@ from typing import Any, Final
 from unicodedata import combining, normalize
 
 from connectors._formats.coordinates import read_degrees, read_position
+from connectors._formats.fitting import fitted
 from connectors._formats.spelt import as_iso
 from connectors._formats.text import clean, snake
 from connectors._formats.times import Stamp, read_stamp
@@ -27,7 +28,13 @@ from hub.connector import (
     Status,
 )
 
-__all__ = ["ALERT_IDENTITY", "ALERT_STATUS", "alert_severity", "read_alert", "time_of"]
+__all__ = [
+    "ALERT_IDENTITY",
+    "ALERT_STATUS",
+    "alert_severity",
+    "read_alert",
+    "time_of",
+]
 
 ALERT_IDENTITY: Final = (
     "body.identifier",
@@ -41,6 +48,11 @@ ALERT_IDENTITY: Final = (
 )
 """What tells two messages apart; frozen, as every connector's `identity`."""
 
+_REPORTED: Final = "areas_reported"
+_WHOLE: Final = frozenset(
+    {"identifier", "message_type", "references", "polygons", "circles", "geocodes", _REPORTED}
+)
+"""What is kept or left out as it is: half an outline would be another place."""
 _MANDATORY: Final = ("identifier", "sender", "sent", "status", "msgType", "scope")
 _AT_LEAST: Final = ("identifier", "status", "msgType")
 ALERT_STATUS: Final[dict[str, Status]] = {
@@ -137,7 +149,7 @@ def _event(alert: Node, sent: Stamp, payload: Payload, options: Options) -> Even
         flags.append("identifier_illegal")
     infos = [_info(info, payload, options, flags) for info in alert.findall("info")]
     areas = [area for info in infos for area in info["areas"]]
-    body = {
+    body: dict[str, Any] = {
         "identifier": identifier,
         "sender": clean(alert.value("sender")),
         "sent_at": sent.at,
@@ -154,7 +166,13 @@ def _event(alert: Node, sent: Stamp, payload: Payload, options: Options) -> Even
     status = ALERT_STATUS[alert.value("status").lower()]
     if status == "LIVE" and _tells_of_a_drill(alert.value("note"), infos):
         flags.append("drill_suspected")
+    position, reported = _position(areas, flags), _areas_reported(areas, options)
+    lifecycle, severity = _lifecycle(kind, infos, payload.received_at), _gravest(infos)
     category = next((snake(c) for info in infos for c in info["categories"]), "")
+    # All that is judged is judged of the whole alert; only then it is cut to what a record holds.
+    told = [{"scheme": area.scheme, "code": area.code, "name": area.name} for area in reported]
+    body = fitted(body | {_REPORTED: told}, flags, whole=_WHOLE)
+    reported = tuple(Area(**each) for each in body.pop(_REPORTED))
     return Event(
         noun="alert",
         kind=f"alert.{category}" if category else "alert",
@@ -163,11 +181,11 @@ def _event(alert: Node, sent: Stamp, payload: Payload, options: Options) -> Even
         version_at=sent.at,
         observed_at=sent.at,
         time_quality=sent.quality,
-        lifecycle=_lifecycle(kind, infos, payload.received_at),
+        lifecycle=lifecycle,
         status=status,
-        severity=_gravest(infos),
-        position=_position(areas, flags),
-        areas_reported=_areas_reported(areas, options),
+        severity=severity,
+        position=position,
+        areas_reported=reported,
         quality_flags=tuple(dict.fromkeys(flags)),
         body=body,
     )

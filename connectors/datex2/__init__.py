@@ -16,7 +16,10 @@ Traps handled:
   not after the publication. `cancel` means that the report was wrong.
 - Latitude and longitude may be projected metres; often there are only codes (Alert-C, OpenLR).
 - Tests and exercises carry their own status, so they never reach live readers.
-- Only public comments are read: comments for operators and contact data may name persons.
+- Only public comments are read, without the contacts left in them: comments for operators and
+  contact data may name persons. What a sign shows all who pass stays as it is shown.
+- Comments, codes and texts of signs beyond what a record has room for are cut, flag `text_cut`, or
+  the list's name and `_cut`.
 - What an index of a measurement site means (lane, class, period) stands in the site table of the
   same version only: in the same document, else in the file that the option `site_table` names.
   Without it values have the flag `site_table_missing` and no lane; a table that says another kind

@@ -22,6 +22,7 @@ _DISPLAYS = ("locationForDisplay", "coordinatesForDisplay")
 _ALERT_C = ("alertCPoint", "alertCLinear", "alertCArea")
 _ALONG = ("pointAlongLinearElement", "linearWithinLinearElement")
 _POINTS_MAX = 2_000
+_LANES_MAX = 200
 
 
 @dataclass(slots=True)
@@ -74,6 +75,9 @@ def _read(node: Node, location: Location) -> None:
     for lane in node.descendants("lane"):
         text = lane.text or lane.value("laneUsage") or lane.value("laneNumber")
         if text and text not in location.lanes:
+            if len(location.lanes) >= _LANES_MAX:
+                location.flags.append("lanes_cut")
+                break
             location.lanes.append(text)
 
 

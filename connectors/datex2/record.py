@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from connectors._formats.contacts import without_contacts
+from connectors._formats.fitting import fitted
 from connectors._formats.text import clean, snake
 from connectors._formats.times import Stamp, read_stamp
 from connectors._formats.xml import Node
@@ -43,6 +45,10 @@ _SETTING: Final = frozenset({"causeType", "commentType", "sourceType", "actionOr
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 _ALWAYS_OK_S: Final = 10**10
 _STAMPS_MAX: Final = 10_000
+_TEXT_MAX: Final = 20_000
+_WHOLE: Final = frozenset(
+    {"situation_ref", "record_ref", "record_type", "points", "location_codes"}
+)
 
 
 @dataclass(slots=True)
@@ -112,6 +118,7 @@ def read_record(situation: Node, record: Node, context: Context) -> Event:
         "points": location.points,
         "location_codes": location.codes,
     }
+    body = fitted(body, location.flags, whole=_WHOLE)
     native_version = record.attr("version") or situation.attr("version") or None
     return Event(
         noun="situation",
@@ -153,7 +160,7 @@ def _body(situation: Node, record: Node, context: Context, flags: list[str]) -> 
         "detail": _detail(record, record_type),
         "validity_status": record.value("validity/validityStatus"),
         "probability": record.value("probabilityOfOccurrence"),
-        "texts": _texts(record, context),
+        "texts": _texts(record, context, flags),
         "impact": record.value("impact/trafficConstrictionType"),
         "speed_limit_kmh": _speed(record.value("temporarySpeedLimit"), flags),
         "source_name": _source_name(record),
@@ -170,13 +177,16 @@ def _detail(record: Node, record_type: str) -> str:
     return ",".join(node.text for node in own if node.text)
 
 
-def _texts(record: Node, context: Context) -> list[dict[str, str]]:
+def _texts(record: Node, context: Context, flags: list[str]) -> list[dict[str, str]]:
     texts = []
     for comment in record.findall("generalPublicComment"):
         role = comment.value("commentType")
         values = comment.findall("comment/values/value") or comment.findall("comment/values")
         for value in values:
-            text = clean(value.text)
+            told = clean(value.text)
+            text, masked = without_contacts(told[:_TEXT_MAX])
+            flags.extend(["text_cut"] if len(told) > _TEXT_MAX else [])
+            flags.extend(["contact_masked"] if masked else [])
             if text:
                 language = value.attr("lang") or context.language
                 texts.append({"language": language, "text": text, "role": role})

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from connectors._formats.fitting import fitted
 from connectors._formats.numbers import integer
 from connectors._formats.text import clean, snake
 from connectors._formats.times import Stamp
@@ -69,6 +70,14 @@ def _sign(outer: Node, unit: Node, ref: str, faults: list[str], context: Context
     places = [node for name in _PLACES for node in sign.findall(name)]
     location = read_location(places[0], itself=True) if places else Location()
     stamp = _stamp(messages, sign, unit, context)
+    body = {
+        "controller_ref": ref,
+        "sign_index": integer(index),
+        "blank": not shown and not any(any(page["lines"]) for page in pages),
+        "pages": pages[:_PAGES_MAX],
+        "pictograms": shown[:_PAGES_MAX],
+    }
+    body = fitted(body, flags, whole=("controller_ref",))
     return Event(
         noun="sign_message",
         kind="sign.message",
@@ -82,13 +91,7 @@ def _sign(outer: Node, unit: Node, ref: str, faults: list[str], context: Context
         status=STATUS.get(header, "UNKNOWN"),
         position=location.position,
         quality_flags=tuple(dict.fromkeys([*stamp.flags, *flags, *location.flags])),
-        body={
-            "controller_ref": ref,
-            "sign_index": integer(index),
-            "blank": not shown and not any(any(page["lines"]) for page in pages),
-            "pages": pages[:_PAGES_MAX],
-            "pictograms": shown[:_PAGES_MAX],
-        },
+        body=body,
     )
 
 

@@ -16,7 +16,8 @@ import pytest
 
 from hub.discovery import connector, connector_names
 from hub.envelope import Rejection
-from hub.testing.samples import DryRun, Sample, samples_in
+from hub.parsing import EVENT_MAX
+from hub.testing.samples import DryRun, Sample, decoded, dry_run, samples_in
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 OUTSIDE = (
@@ -50,6 +51,81 @@ XML = {
 XINCLUDE = (
     b'<i:include xmlns:i="http://www.w3.org/2001/XInclude" href="/etc/hostname" parse="text"/>'
 )
+
+LONG = "Mưa lớn " * 200_000
+CAP = (
+    "<alert><identifier>A-1</identifier><sender>s@hanoi.example</sender>"
+    "<sent>2026-11-20T09:00:00+07:00</sent><status>Actual</status><msgType>Alert</msgType>"
+    "<scope>Public</scope>{}<info><event>Mưa</event>{}</info></alert>"
+)
+AREA = (
+    "<area><areaDesc>Phường {0}</areaDesc>"
+    "<geocode><valueName>x</valueName><value>{0}</value></geocode></area>"
+)
+SITUATION = (
+    '<payload xsi:type="r:SituationPublication" '
+    'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><situation id="S1">'
+    '<situationRecord xsi:type="x:Accident" id="R1" version="1">{}'
+    "</situationRecord></situation></payload>"
+)
+COMMENT = (
+    "<generalPublicComment><comment><values><value>{}</value></values></comment>"
+    "</generalPublicComment>"
+)
+VMS = (
+    '<payload xsi:type="r:VmsPublication" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
+    '<vmsUnit><vmsUnitReference id="U1"/><vms vmsIndex="1"><vms><vmsMessage><vmsMessage>'
+    "<textPage><vmsText>{}</vmsText></textPage></vmsMessage></vmsMessage></vms></vms></vmsUnit>"
+    "</payload>"
+)
+INCIDENT = (
+    '[{{"name": "I2", "event_date": "2026-11-20T18:40:00+07:00", '
+    '"description": "Incident CRASH", "{}": "{}"}}]'
+)
+# Of each event that no record has room for: connector, payload, flags.
+MEGABYTES = {
+    "cap text": ("cap", CAP.format("", f"<description>{LONG}</description>"), {"text_cut"}),
+    "cap note": ("cap", CAP.format(f"<note>{LONG}</note>", ""), {"text_cut"}),
+    "cap polygon": (
+        "cap",
+        CAP.format("", f"<area><polygon>{'21.001,105.801 ' * 90_000}</polygon></area>"),
+        {"polygons_cut"},
+    ),
+    "cap areas": (
+        "cap",
+        CAP.format("", "".join(map(AREA.format, range(20_000)))),
+        {"areas_cut", "areas_reported_cut"},
+    ),
+    "cap blocks": (
+        "cap",
+        CAP.format("", "</info><info>".join(["<event>Mưa</event>"] * 20_000)),
+        {"infos_cut"},
+    ),
+    "datex2 text": ("datex2", SITUATION.format(COMMENT.format(LONG)), {"text_cut"}),
+    "datex2 texts": ("datex2", SITUATION.format(COMMENT.format(LONG[:19_000]) * 60), {"text_cut"}),
+    "datex2 codes": (
+        "datex2",
+        SITUATION.format(
+            '<locationReference><predefinedLocationReference id="L-1234567890" version="1"/>'
+            "</locationReference>" * 40_000
+        ),
+        {"location_codes_cut"},
+    ),
+    "datex2 sign": ("datex2", VMS.format(f"<vmsTextLine>{LONG}</vmsTextLine>"), {"text_cut"}),
+    "iris detail": ("iris", INCIDENT.format("detail", LONG), {"text_cut"}),
+    "iris location": ("iris", INCIDENT.format("location", LONG), {"text_cut"}),
+    "vms_multi text": ("vms_multi", f'[{{"id": "S1", "message_text": "{LONG}"}}]', {"text_cut"}),
+    "vms_multi lines": (
+        "vms_multi",
+        f'[{{"id": "S1", "message_text": "{"MƯA LỚN[nl]" * 150_000}"}}]',
+        {"lines_cut"},
+    ),
+    "vms_multi pictures": (
+        "vms_multi",
+        f'[{{"id": "S1", "message_text": "{"[g123456]" * 150_000}"}}]',
+        {"pictograms_cut"},
+    ),
+}
 
 _DOCTYPE = re.compile(rb"<!DOCTYPE[^>\[]*(\[.*?\])?\s*>", re.DOTALL)
 
@@ -155,6 +231,14 @@ def test_members_named_like_pythons_own_are_members_like_any_other():
         assert codes(name, sample, in_json(sample, hostile)) == codes(name, sample, sample.body), (
             name
         )
+
+
+@pytest.mark.parametrize("entry", MEGABYTES)
+def test_an_event_of_megabytes_fits_into_a_record_of_kafka_with_what_is_too_much_cut(entry):
+    name, body, flags = MEGABYTES[entry]
+    (found,) = dry_run(connector(name), Sample(name="x", body=body.encode()))
+    assert len(found.value) <= EVENT_MAX
+    assert flags <= set(decoded(found)["header"]["quality_flags"])
 
 
 @pytest.mark.parametrize(

@@ -214,6 +214,17 @@ def test_a_misspelt_references_element_is_read_with_a_flag():
     assert event.quality_flags == ("references_misspelt",)
 
 
+def test_an_alert_is_judged_as_a_whole_before_it_is_cut():
+    first = info(*[area("<circle>21.03,105.85 1</circle>")] * 20_000, severity="Minor")
+    last = info(severity="Extreme", headline="Lũ quét", description="x" * 100_000)
+    event = event_of(alert(first, last))
+    assert (event.severity, event.position.lat) == ("EXTREME", 21.03)
+    kept = event.body["infos"]
+    assert (kept[1]["headline"], len(kept[1]["description"])) == ("Lũ quét", 100_000)
+    assert len(kept[0]["areas"]) > 5_000
+    assert event.quality_flags == ("areas_cut",)
+
+
 def test_the_chain_of_the_samples_matches_by_identifier():
     first, update, cancel = (
         event_of((OWN / name).read_bytes(), datetime(2026, 11, 20, 10, 11, tzinfo=UTC))

@@ -294,6 +294,14 @@ def test_public_texts_keep_language_and_role_and_operators_texts_are_dropped():
     ]
 
 
+def test_contacts_in_public_comments_are_masked():
+    comment = "<comment><values><value>Gọi 024 3888 8888</value></values></comment>"
+    inner = f"<generalPublicComment>{comment}</generalPublicComment>"
+    event = event_of(publication(situation(record(inner))))
+    assert [text["text"] for text in event.body["texts"]] == ["Gọi […]"]
+    assert event.quality_flags == ("contact_masked",)
+
+
 def test_the_source_is_an_organisation_never_an_address():
     inner = "<source><sourceIdentification>{}</sourceIdentification></source>"
     for given_name, kept in (("Cục CSGT", "Cục CSGT"), ("a.b@hanoi.example", "")):

@@ -196,6 +196,12 @@ def test_who_saw_an_incident_is_not_read():
     assert "nvlong" not in str(incident(user_id="nvlong", camera="C07"))
 
 
+def test_contacts_in_the_detail_of_an_incident_are_masked():
+    event = incident(detail="Xe tải chết máy, gọi 0910 000 000", lat=21.007, lon=105.816)
+    assert event.body["detail"] == "Xe tải chết máy, gọi […]"
+    assert event.quality_flags == ("contact_masked",)
+
+
 def test_an_incident_that_lasts_for_weeks_has_no_wrong_clock():
     assert incident(event_date="2026-10-01T00:00:00Z").time_quality == "DEVICE"
 
