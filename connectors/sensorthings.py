@@ -19,7 +19,8 @@ Traps handled:
 - Whether green is protected, the codes do not say: it is given as permissive.
 
 Counts are known by their layer (`Anzahl_Kfz_Zaehlfeld_5-Min`), speed and flow by their unit;
-`detector_car` and `detector_bike` as per cent of occupancy, which is inferred. Other layers
+`detector_car` and `detector_bike` as per cent of occupancy, which is inferred. Each tells one
+quantity, so that a detector is stuck, always occupied without a vehicle, is not seen. Other layers
 (`signal_program`, `cycle_second`) and quantities are no events. No payload of Hamburg's is stored
 publicly: shapes are from a server's documentation, and from programs that read or simulate it.
 """

@@ -14,6 +14,8 @@ Traps handled:
   of the platform. The first is when it was measured (a detector may be days behind: SUSPECT), the
   second, else the third, when it was published.
 - Ids hold Chinese letters and are kept as they are, composed.
+- No vehicle and yet 100 per cent occupied is a stuck detector: all null, flag `detector_stuck`, and
+  no event for its classes.
 - Without a vehicle there is no speed; a speed of 0 with vehicles is a missing one.
 - Detectors are joined to places by the device register: a live list names none, and holds
   detectors that no static list has.
@@ -127,8 +129,12 @@ def _lane(detector: _Detector, link: str, lane: dict[str, Any]) -> Iterator[Even
         counts = [each for _, each, _, _ in classes if each is not None]
         count = sum(counts) if len(counts) == len(classes) else None
     speed, occupancy = _speed(lane, count, flags), _occupancy(lane, flags)
+    stuck = count == 0 and occupancy == 1.0
+    if stuck:
+        count, speed, occupancy, classes = None, None, None, []
+        flags.append("detector_stuck")
     number_of_lane = _integer(lane, "LaneID")
-    if count is not None or speed is not None or occupancy is not None:
+    if stuck or count is not None or speed is not None or occupancy is not None:
         body = {"vehicle_count": count, "speed_kmh": speed, "occupancy_ratio": occupancy}
         yield _event(detector, link, number_of_lane, "", body=body, flags=flags)
     for name, count_of_class, speed_of_class, more in classes:

@@ -25,7 +25,8 @@ Traps handled:
   Without it values have the flag `site_table_missing` and no lane; a table that says another kind
   of value than arrives gets `site_table_contradicts`.
 - `dataError`, a fault beside it and -1 are no values; a speed or travel time of no vehicle is none,
-  not 0. Forecasts among elaborated data have a kind of their own.
+  not 0. No flow and yet 100 per cent occupied, told by one index, is a stuck detector: all null,
+  flag `detector_stuck`. Forecasts among elaborated data have a kind of their own.
 - Measured data of any length: above 4 MiB, and gzip, they are read slice by slice. Values that come
   before their table in such a document do not know it.
 - Blanks in a sign's lines are layout; `blankVoid` and a message without text are a dark sign.

@@ -180,6 +180,9 @@ class Measured:
         subject: tuple[str, ...],
         position: Position | None,
     ) -> Event:
+        if body.get("flow_veh_h") == 0.0 and body.get("occupancy_ratio") == 1.0:
+            body |= dict.fromkeys(value.numbers)
+            value.flags.append("detector_stuck")
         stamp = self._context.stamp(value.time, is_recent=True)
         body["period_s"] = value.period_s
         body["vehicle_class"] = value.vehicle_class

@@ -20,7 +20,8 @@ Traps handled:
 - `intensity` counts vehicles in the period of observation; it is no hourly flow. The period comes
   from `dateObservedFrom` and `To` or from `a/b` in `dateObserved`.
 - `occupancy` above 1 is a percentage or a fault, nobody says which: null, with a flag. Negative
-  numbers are sentinels. Speeds are km/h unless `unitCode` says otherwise.
+  numbers are sentinels. No vehicle and yet occupied all the time is a stuck detector: all null,
+  flag `detector_stuck`. Speeds are km/h unless `unitCode` says otherwise.
 - `geo:json` is longitude first, `geo:point` and its like latitude first.
 - `validTo` in the past is EXPIRED for alerts and ENDED for situations; an entity deleted is
   CANCELLED; status `solved` or `archived` ends an accident.

@@ -39,6 +39,9 @@ def read_measurement(reading: Reading) -> Outcome:
     }
     if reading.deleted() or all(value is None for value in body.values()):
         return Nothing(why="traffic flow without a measured value")
+    if body["vehicle_count"] == 0 and body["occupancy_ratio"] == 1.0:
+        body = dict.fromkeys(body)
+        flags.append("detector_stuck")
     interval = entity.text("dateObserved").partition("/")
     begin = entity.text("dateObservedFrom") or (interval[0] if interval[2] else "")
     end = entity.text("dateObservedTo") or interval[2] or interval[0]

@@ -136,6 +136,19 @@ def test_occupancy_is_a_share_and_a_period_stands_beside_the_value():
     assert (event.body["occupancy_ratio"], event.body["period_s"]) == (0.125, 60.0)
 
 
+def test_no_flow_and_always_occupied_at_one_index_is_a_stuck_detector():
+    full = "<occupancy><percentage>100</percentage></occupancy>"
+    stuck, jam, alone = measured(
+        value(flow("0") + speed("0") + full), value(flow("60") + full, "2"), value(full, "3")
+    )
+    names = ("flow_veh_h", "speed_kmh", "occupancy_ratio")
+    assert [stuck.body[name] for name in names] == [None, None, None]
+    assert "detector_stuck" in stuck.quality_flags
+    for event in (jam, alone):
+        assert event.body["occupancy_ratio"] == 1.0
+        assert "detector_stuck" not in event.quality_flags
+
+
 def test_the_meaning_of_an_index_is_taken_from_the_table_of_the_same_version_only():
     found = outcomes((ROOT / "tests/samples/datex2/v3_table_and_values.xml").read_bytes())
     known, other = [event for event in found if isinstance(event, Event)]

@@ -231,6 +231,13 @@ def test_sentinels_and_faults_cost_only_themselves(name, value, field, expected,
     assert (event.body[field], event.quality_flags) == (expected, flags)
 
 
+def test_no_vehicle_and_always_occupied_is_a_stuck_detector():
+    event = event_of(FLOW, intensity=0, occupancy=1)
+    names = ("vehicle_count", "occupancy_ratio", "speed_kmh")
+    assert [event.body[name] for name in names] == [None, None, None]
+    assert event.quality_flags == ("detector_stuck",)
+
+
 @pytest.mark.parametrize(
     ("unit", "expected", "flags"),
     [("KMH", 10.0, ()), ("MTS", 36.0, ()), ("H99", None, ("unit_unknown",))],

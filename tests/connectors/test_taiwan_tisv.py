@@ -108,6 +108,19 @@ def test_what_is_no_measurement_is_null(fields, field, expected, flags):
     assert (event.body[field], event.quality_flags) == (expected, flags)
 
 
+@pytest.mark.parametrize("told", [{"Volume": 0}, {"Vehicles": [vehicle("S", 0, 0)] * 2}])
+def test_no_vehicle_and_always_occupied_is_a_stuck_detector(told):
+    event = one(Speed=0, Occupancy=100, **told)
+    names = ("vehicle_count", "speed_kmh", "occupancy_ratio", "vehicle_class")
+    assert [event.body[name] for name in names] == [None, None, None, ""]
+    assert event.quality_flags == ("detector_stuck",)
+
+
+def test_a_jam_that_stands_is_no_stuck_detector():
+    jam = one(Volume=1, Speed=2, Occupancy=100)
+    assert (jam.body["occupancy_ratio"], jam.quality_flags) == (1.0, ())
+
+
 @pytest.mark.parametrize(("status", "flags"), [(0, ()), (1, ("device_status_1",)), (None, ())])
 def test_detectors_that_report_a_broken_line_go_on_measuring(status, flags):
     (event,) = outcomes(live(detector(lane(), Status=status)))
