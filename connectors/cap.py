@@ -21,6 +21,8 @@ Traps handled:
 - An alert of more areas, outlines and texts than a record has room for is cut and flagged
   (`text_cut`, `areas_cut`, `polygons_cut`): headlines and the first areas stay. Half an outline is
   never told, and severity, end and position are those of the whole.
+- An Update or Cancel without references leaves open what it follows: `references_missing`. An
+  index tells no references, so there it is no flag.
 - `contact`, `source` and `addresses` may name persons and are dropped; signatures are not judged,
   the raw topic keeps the signed bytes.
 - A feed holds an alert in its entry (as elements or as text), tells of it in the entry's own `cap:`

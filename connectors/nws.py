@@ -25,7 +25,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from connectors._formats.cap_alert import ALERT_IDENTITY, read_alert, time_of
+from connectors._formats.cap_alert import ALERT_IDENTITY, chain_flags, read_alert, time_of
 from connectors._formats.elements import as_elements
 from connectors._formats.fitting import fitted
 from connectors._formats.json import an_object, parse_json
@@ -113,7 +113,7 @@ def _outcome(item: Any, path: str, payload: Payload, options: Options) -> Outcom
     return replace(
         outcome,
         lifecycle=_lifecycle(outcome, ends, payload.received_at),
-        quality_flags=(*outcome.quality_flags, *flags),
+        quality_flags=(*outcome.quality_flags, *flags, *chain_flags(body)),
         areas_reported=_unnamed(outcome.areas_reported),
         body=body,
     )

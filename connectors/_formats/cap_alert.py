@@ -5,6 +5,8 @@ elements; `read_alert` reads them all. `connectors/cap.py` says which traps are 
 """
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from unicodedata import combining, normalize
@@ -32,6 +34,7 @@ __all__ = [
     "ALERT_IDENTITY",
     "ALERT_STATUS",
     "alert_severity",
+    "chain_flags",
     "read_alert",
     "time_of",
 ]
@@ -123,7 +126,16 @@ def read_alert(
     if sent.at is None and not partial:
         what = f"{alert.value('sent')[:60]!r} is no time"
         return Rejection(code="bad-time", message=what, path=f"{path}/sent")
-    return _event(alert, sent, payload, options)
+    event = _event(alert, sent, payload, options)
+    if partial:  # an index names no predecessors, whatever the alert itself does
+        return event
+    return replace(event, quality_flags=(*event.quality_flags, *chain_flags(event.body)))
+
+
+def chain_flags(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """Why it is open which alerts an update or a cancel follows, where it names none."""
+    follows = body["message_type"] in {"UPDATE", "CANCEL"}
+    return ("references_missing",) if follows and not body["references"] else ()
 
 
 def _refused(alert: Node, where: str, mandatory: tuple[str, ...]) -> Rejection | Nothing | None:

@@ -214,6 +214,22 @@ def test_a_misspelt_references_element_is_read_with_a_flag():
     assert event.quality_flags == ("references_misspelt",)
 
 
+@pytest.mark.parametrize("sender", ["ttcb@hanoi.example", "PAAQ", ""])
+@pytest.mark.parametrize("sent", ["2026-11-20T14:00:00+07:00", "2026-11-20T07:00:01Z"])
+def test_a_reference_that_names_another_sender_or_second_still_finds_its_alert(sender, sent):
+    chain = event_of(alert(identifier="A-2", msgType="Cancel", references=f"{sender},A-1,{sent}"))
+    assert [each["subject"] for each in chain.body["references"]] == [event_of(alert()).subject]
+    assert chain.quality_flags == ()
+
+
+@pytest.mark.parametrize("kind", ["Update", "Cancel"])
+@pytest.mark.parametrize("references", ["", "  \n ", None])
+def test_an_update_or_cancel_with_empty_references_says_that_nobody_knows_what_of(kind, references):
+    event = event_of(alert(msgType=kind, references=references))
+    assert event.body["references"] == []
+    assert event.quality_flags == ("references_missing",)
+
+
 def test_an_alert_is_judged_as_a_whole_before_it_is_cut():
     first = info(*[area("<circle>21.03,105.85 1</circle>")] * 20_000, severity="Minor")
     last = info(severity="Extreme", headline="Lũ quét", description="x" * 100_000)
