@@ -157,6 +157,17 @@ def test_a_sentinel_is_none_however_it_is_written(value):
     assert found["header"]["quality_flags"] == ["count_none"]
 
 
+@pytest.mark.parametrize(
+    "value", [80, "80", 80.0, -99, "unknown", "Not available", " NOT AVAILABLE"]
+)
+def test_80_km_h_and_words_for_nothing_are_none_where_the_mapping_says_so(value):
+    none = [80, -1, -99, "UNKNOWN", "Not available"]
+    rule = {"path": "n", "unit": "km/h", "sentinels": none, "flag": "speed_missing"}
+    found = event(row(n=value), options(body={"speed_kmh": rule}, identity=["body.speed_kmh"]))
+    assert found["body"]["speed_kmh"] is None
+    assert found["header"]["quality_flags"] == ["speed_missing"]
+
+
 @pytest.mark.parametrize("value", [None, "", "  "])
 def test_null_and_an_empty_text_are_none(value):
     assert event(row(n=value))["body"]["vehicle_count"] is None

@@ -64,6 +64,15 @@ def test_an_id_is_one_text_whether_it_came_as_a_number_or_a_text():
     assert the_text({"x": 1180392}, "x") == the_text({"x": "1180392"}, "x") == "1180392"
 
 
+def test_an_id_of_more_digits_than_a_float_holds_stays_as_it_came():
+    assert the_text({"x": 12_345_678_901_234_567_890}, "x") == "12345678901234567890"
+
+
+@pytest.mark.parametrize("text", ["Cầu\r\nđóng", "Cầu\rđóng", " Cầu\nđóng\r\n", "Cầu\x00\r\nđóng"])
+def test_line_ends_of_any_kind_are_line_feeds_and_control_characters_are_gone(text):
+    assert the_text({"x": text}, "x") == "Cầu\nđóng"
+
+
 def test_letters_that_come_apart_are_composed_and_radicals_stay_as_they_came():
     assert the_text({"x": normalize("NFD", "Phố Huế, Đống Đa")}, "x") == "Phố Huế, Đống Đa"
     assert the_text({"x": "\u2f47"}, "x") == "\u2f47"  # NFKC would make the letter 日 of it

@@ -35,6 +35,13 @@ def test_nodes_are_asked_by_local_names_whatever_the_prefixes():
     assert [node.attr("no") for node in root.descendants("item")] == ["1", "2", ""]
 
 
+def test_two_prefixes_of_one_namespace_are_one():
+    body = (
+        b"<a:x xmlns:a='urn:u' xmlns:b='urn:u'><a:y>1</a:y><b:y>2</b:y><y xmlns='urn:u'>3</y></a:x>"
+    )
+    assert [node.text for node in parse_xml(body).findall("y")] == ["1", "2", "3"]
+
+
 def test_a_path_counts_only_among_siblings_of_one_name():
     root = parse_xml(NESTED.encode())
     assert [node.path for node in root.findall("list/item")] == [
@@ -80,6 +87,8 @@ def test_the_bytes_decide_when_the_declaration_is_wrong(body):
 
 def test_a_right_declaration_is_honoured():
     assert parse_xml("<?xml version='1.0' encoding='latin1'?><a>é</a>".encode("latin1")).text == "é"
+    body = "<?xml version='1.0' encoding='ISO-8859-1'?><a b='Ä'>é</a>".encode("iso-8859-1")
+    assert (parse_xml(body).text, parse_xml(body).attr("b")) == ("é", "Ä")
     assert parse_xml("<?xml version='1.0' encoding='ascii'?><a>é</a>".encode("cp1252")).text == "é"
     assert (
         parse_xml("<?xml version='1.0' encoding='gb2312'?><a>河</a>".encode("gb2312")).text == "河"

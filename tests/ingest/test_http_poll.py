@@ -1,3 +1,4 @@
+# more than 400 lines: every rule of a poll, in one place
 """HTTP poll against real sockets: what is new is taken once, in the order and at the pace asked."""
 
 import asyncio
@@ -8,9 +9,13 @@ import os
 from email.utils import formatdate
 
 import pytest
+from ingest_support import make_config
 from sources_rig import Request, headers_of, http, peer, poll, rig, run, scripted, until
 
 from hub import metrics
+from hub.ingest.intake import Source
+from hub.ingest.sources import http_poll, runner
+from hub.ingest.sources.http_poll import Poll
 
 
 def dropped(source_id: str, reason: str) -> float:
@@ -362,5 +367,72 @@ def test_an_environment_proxy_is_not_used(tmp_path, monkeypatch):
             rig(tmp_path, {"feed": poll(server.url)}) as hub,
         ):
             await hub.records(1)
+
+    run(scenario())
+
+
+def test_polls_of_one_period_do_not_stay_in_step(tmp_path, monkeypatch):
+    config = make_config(tmp_path, {"feed": poll("http://127.0.0.1:1/", every_s=60, jitter=0.1)})
+    transport = runner.transport_of(Source("feed", config.source["feed"]))
+    pauses: list[float] = []
+
+    class Inlet:
+        async def cursor(self):
+            return {}
+
+        def up(self):
+            pass
+
+    async def asked(_self, _client, _inlet, known):
+        return known
+
+    async def slept(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 50:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(Poll, "_ask", asked)
+    monkeypatch.setattr(http_poll.asyncio, "sleep", slept)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(transport.run(Inlet()))
+    assert all(54 <= pause <= 66 for pause in pauses)
+    assert max(pauses) - min(pauses) > 1
+    assert len(set(pauses)) > 40
+
+
+def test_a_server_that_wants_to_know_who_asks_is_told_with_every_request(tmp_path):
+    async def strict(request: Request, writer):
+        told = request.headers.get("digitraffic-user") and "gzip" in request.headers.get(
+            "accept-encoding", ""
+        )
+        number = str(len(server.requests)).encode()
+        writer.write(http(number) if told else http(status="406 Not Acceptable"))
+
+    async def scenario():
+        nonlocal server
+        async with (
+            peer(strict) as server,
+            rig(tmp_path, {
+                "named": poll(server.url, headers={"Digitraffic-User": "hanoi"}),
+                "nameless": poll(server.url),
+            }) as hub,
+        ):  # fmt: skip
+            assert "406" in await hub.state("nameless", "down")
+            await until(lambda: len(hub.durable()) >= 3)
+            assert {record.key for record in hub.durable()} == {b"named"}
+
+    server = None
+    run(scenario())
+
+
+def test_a_feed_of_13_megabytes_stands_beside_its_record(tmp_path):
+    async def scenario():
+        async with (
+            peer(scripted(http(b"x" * 13_000_000))) as server,
+            rig(tmp_path, {"feed": poll(server.url)}) as hub,
+        ):
+            (record,) = await hub.records(1)
+            assert record.value == b""
+            assert headers_of(record)["body"].startswith("sha256:")
 
     run(scenario())
