@@ -95,8 +95,9 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         what = "neither a Feature nor a FeatureCollection of traffic messages"
         raise PayloadError(what, code="not-digitraffic", path="type")
     features = [document] if single else a_list(document.get("features"), ("features",))
+    updated = _stamp(the_text(document, "dataUpdatedTime"), payload, options).at
     if not features:
-        yield Nothing(why="a collection without features: all clear")
+        yield Nothing(why="a collection without features: all clear", published_at=updated)
     newest: dict[str, _Feature] = {}
     for place, item in enumerate(features):
         path: Path = () if single else ("features", place)
@@ -108,7 +109,6 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         known = newest.get(feature.id)
         if known is None or feature.rank >= known.rank:
             newest[feature.id] = feature
-    updated = _stamp(the_text(document, "dataUpdatedTime"), payload, options).at
     for feature in newest.values():
         yield from _Situation(feature, updated, payload, options).events()
 

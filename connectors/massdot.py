@@ -91,7 +91,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
             yield Rejection(code="duplicate-name", message=what, path=f"{node.path}/Name")
     yield from newest.values()
     if not nodes:
-        yield Nothing(why="a feed without events: all clear")
+        yield Nothing(why="a feed without events: all clear", published_at=published)
 
 
 def _version(event: Event) -> datetime:

@@ -59,7 +59,8 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     published_at = _stamp(document.get("lastPublished"), payload, options).at
     if not features:
         layer = _text(document, "layerName")[:60] or "hazards"
-        yield Nothing(why=f"a collection without features ({layer}): all clear")
+        why = f"a collection without features ({layer}): all clear"
+        yield Nothing(why=why, published_at=published_at)
     for place, feature in enumerate(features):
         path = ("features", place)
         try:

@@ -67,9 +67,9 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
             path="alerts",
             fix="ask for the partner feed as JSON",
         )
-    if not any(entries for _, entries in lists):
-        yield Nothing(why="a window without entries: all clear")
     closes = _stamp(document.get("endTimeMillis"), payload, options)
+    if not any(entries for _, entries in lists):
+        yield Nothing(why="a window without entries: all clear", published_at=closes.at)
     for name, entries in lists:
         for place, entry in enumerate(entries):
             path: Path = (name, place)

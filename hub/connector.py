@@ -195,9 +195,13 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nothing:
-    """A payload, or a part of one, that rightly gives no event: a heartbeat, an all clear."""
+    """A payload, or a part of one, that rightly gives no event: a heartbeat, an all clear.
+
+    `published_at` of an all clear: when the source published it, as its events would say.
+    """
 
     why: str
+    published_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

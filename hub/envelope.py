@@ -77,6 +77,7 @@ class Canonical:
     life: bytes = b""
     """Why it has another id than the source's words give it: see `hub/snapshots.py`."""
     listed: bool = False  # in a full snapshot
+    published_us: int = 0  # 0: the source does not say
 
     @property
     def headers(self) -> list[tuple[str, str | bytes | None]]:
@@ -258,18 +259,14 @@ class Envelope:
                     *inner.quality_flags,
                 ),
             )
-        if self._is_of_defence(event, read.payload):
-            return Withheld()
-        return self._canonical(event, told, read, raw, index)
-
-    def _is_of_defence(self, event: Event, payload: Payload) -> bool:
-        return self._defence.reported(
+        is_of_defence = self._defence.reported(
             self._source_id,
             event.device_ref,
             observed_at=event.observed_at,
             time_quality=event.time_quality,
-            received_at=payload.received_at,
+            received_at=read.payload.received_at,
         )
+        return Withheld() if is_of_defence else self._canonical(event, told, read, raw, index)
 
     def _canonical(
         self, event: Event, told: Event, read: _Read, raw: RawRef, index: int
@@ -301,6 +298,7 @@ class Envelope:
             value,
             cut,
             likeness(event, self._source_id, payload.received_at, self._key),
+            published_us=micros(event.published_at) if event.published_at else 0,
         )
 
     def _header(

@@ -67,6 +67,12 @@ _DEAD_LETTERS = Counter(
     (*_COUNTED, "code"),
     registry=_REGISTRY,
 )
+_SNAPSHOTS_UNPROVEN = Counter(
+    "hub_snapshots_unproven_total",
+    "Full snapshots that ended and told nothing of what is missing, by reason",
+    (*_PLACE, "source_id", "reason"),
+    registry=_REGISTRY,
+)
 _ERRORS = Counter("hub_errors_total", "Errors met, by kind", (*_PLACE, "error"), registry=_REGISTRY)
 _BATCH_SECONDS = Histogram(
     "hub_batch_seconds",
@@ -142,6 +148,10 @@ class StageMetrics:
     def dead_letters(self, count: int, code: str, *, topic: str = "", source_id: str = "") -> None:
         """Dead letters written."""
         _child(_DEAD_LETTERS, *self._place, topic, source_id, code).inc(count)
+
+    def snapshot_unproven(self, reason: str, *, source_id: str) -> None:
+        """A full snapshot that told nothing of what is missing."""
+        _child(_SNAPSHOTS_UNPROVEN, *self._place, source_id, reason).inc()
 
     def error(self, error: str | BaseException, count: int = 1) -> None:
         """An error met: its kind, never its text."""

@@ -93,6 +93,7 @@ class Normalise:
         self._pauses = Pauses(config, StageMetrics(self.stage, lane))
         self._counts: dict[Partition, dict[tuple[str, str, int, str], int]] = {}
         self._dead: dict[tuple[str, str, str], int] = {}
+        self._unproven: list[tuple[str, str, str]] = []
         decode = partial(ids.decode, _DEVICES)
         self._follower = Follower(config.kafka, _DEVICES, applied(decode, defence))
         self._follower.catch_up()
@@ -185,6 +186,9 @@ class Normalise:
             if name not in self._metrics:  # a connector that payloads are handed on to
                 self._metrics[name] = StageMetrics(self.stage, self.lane, name)
             self._metrics[name].dead_letters(count, code, source_id=source)
+        for topic, why, source in self._unproven:
+            meters = self._metrics[self._parser.connector_of(topic)]
+            meters.snapshot_unproven(why, source_id=source)
         for state in self._snapshots.values():
             state.commit()
         self._pauses.committed()
@@ -200,6 +204,7 @@ class Normalise:
     def _begin(self) -> None:
         self._counts.clear()
         self._dead.clear()
+        self._unproven.clear()
 
     def _one(self, partition: Partition, raw: RawRecord, produce: Produce) -> None:
         if self._pauses.sets_aside(raw):
@@ -231,10 +236,14 @@ class Normalise:
                 self._dead[letter] = self._dead.get(letter, 0) + 1
             elif isinstance(result, Withheld):
                 self._count(partition, parsed.record, "", "withheld")
+            elif reading is not None:
+                reading.nothing(result)
         for place, gone in enumerate(reading.end() if reading else (), start=places):
             outcomes.add(Canonical)
             self._vanished(gone, parsed, raw, place, produce)
             self._count(partition, parsed.record, gone.noun, "found")
+        if reading is not None and reading.unproven:
+            self._unproven.append((raw.topic, reading.unproven, parsed.record.source_id))
         self._count(partition, parsed.record, "", _word(outcomes))
 
     def _reading(self, partition: Partition, parsed: Parsed, raw: RawRecord) -> Reading | None:

@@ -5,19 +5,25 @@ its last snapshots held is remembered, and a subject that is missing gets a last
 VANISHED. An error, half an answer or one with a part that was refused proves nothing: only a
 snapshot that was read whole, page by page, and received after the last one is held against it.
 
+Nor does an answer prove anything that was published before the newest one: a cache that is behind,
+one of several, still tells of before. When an answer was published is known where all of its events
+have the same `published_at`, or where an all clear tells it; times that differ are those of parts.
+
 What comes back after that begins another life: the source says the same as before, so its events
 would have the ids that were delivered already. In a later life each id is made of the source's own
 and of the id of the VANISHED event before it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
-from hub.codec import EVENT_ID, LIFECYCLE, SUBJECT_ID, from_micros, micros, restricted_fields
+from hub.codec import EVENT_ID, LIFECYCLE, SUBJECT_ID, micros, restricted_fields
+from hub.connector import Nothing
 from hub.envelope import Canonical, received_of
 from hub.identity import make_id
+from hub.snapshot_state import Kept, Progress, Subject, fields_of, kept_of
 
 __all__ = [
     "NOUNS",
@@ -42,6 +48,7 @@ VANISHED = 6 << 1
 _NO_RESTRICTED = bytes(len(restricted_fields()))
 # By then no topic holds an event of the earlier life any more.
 _REMEMBERED_US = 35 * 86_400_000_000
+_DAY_US = 86_400_000_000  # a publication that is further ahead is no time
 
 
 class Page(NamedTuple):
@@ -69,31 +76,6 @@ class Page(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A subject as the source last told it."""
-
-    noun: str
-    key: bytes
-    event: bytes
-    """Its last canonical record, without what is restricted."""
-    life: bytes = b""
-    over: bool = False
-    gone_us: int = 0
-    """When it was found missing; 0 while it is there."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Progress:
-    """How far a source's current snapshot was read, and when the last one was judged."""
-
-    snapshot: str = ""
-    pages: int = 0
-    whole: bool = False
-    seen: frozenset[bytes] = frozenset()
-    judged_us: int = 0
-
-
 class Gone(NamedTuple):
     """A subject that has vanished, its last event, and the id of the event that says so."""
 
@@ -104,7 +86,6 @@ class Gone(NamedTuple):
 
 
 _Name = tuple[str, bytes]
-_Kept = Subject | _Progress
 
 
 class Snapshots:
@@ -117,8 +98,8 @@ class Snapshots:
     def __init__(self, key: bytes) -> None:
         self._key = key
         # By source and subject; an empty subject is the source's own.
-        self._kept: dict[_Name, _Kept] = {}
-        self._before: dict[_Name, _Kept | None] = {}
+        self._kept: dict[_Name, Kept] = {}
+        self._before: dict[_Name, Kept | None] = {}
 
     def reading(self, source_id: str, page: Page) -> "Reading":
         """Begin to read a page."""
@@ -129,10 +110,10 @@ class Snapshots:
         known = self._kept.get((source_id, subject))
         return known if isinstance(known, Subject) else None
 
-    def progress(self, source_id: str) -> _Progress:
+    def progress(self, source_id: str) -> Progress:
         """How far the source's current snapshot was read."""
         known = self._kept.get((source_id, b""))
-        return known if isinstance(known, _Progress) else _Progress()
+        return known if isinstance(known, Progress) else Progress()
 
     def subjects(self, source_id: str) -> list[tuple[bytes, Subject]]:
         """The source's subjects, in the order of their ids."""
@@ -143,7 +124,7 @@ class Snapshots:
         ]
         return sorted(found, key=lambda each: each[0])
 
-    def note(self, source_id: str, subject: bytes, kept: _Kept | None) -> None:
+    def note(self, source_id: str, subject: bytes, kept: Kept | None) -> None:
         """Remember it as part of the open transaction; None: forget it."""
         name = (source_id, subject)
         self._before.setdefault(name, self._kept.get(name))
@@ -156,7 +137,7 @@ class Snapshots:
         """What the open transaction changed, as fields for the changelog; None: forgotten."""
         for name in self._before:
             kept = self._kept.get(name)
-            yield name, None if kept is None else _fields(kept)
+            yield name, None if kept is None else fields_of(kept)
 
     def commit(self) -> None:
         """The open transaction was committed."""
@@ -174,7 +155,7 @@ class Snapshots:
     def restore(self, source_id: str, record: Mapping[str, Any]) -> None:
         """Take over what an earlier transaction kept."""
         subject: bytes = record["subject"]
-        self._kept[source_id, subject] = _kept(record)
+        self._kept[source_id, subject] = kept_of(record)
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -187,10 +168,19 @@ class Reading:
         self._state, self._key, self._source, self._page = state, key, source_id, page
         self._seen: set[bytes] = set()
         self._whole = True
+        self._published: set[int] = set()
+        self.unproven = ""
+        """Why a snapshot that ended with this page tells nothing of what is missing."""
 
     def refused(self) -> None:
         """A part of the page could not be read: what is missing may be that part."""
         self._whole = False
+
+    def nothing(self, told: Nothing) -> None:
+        """A part without an event, or an all clear, which may tell when it was published."""
+        at = told.published_at
+        if at is not None and at.tzinfo is not None:
+            self._published.add(micros(at))
 
     def see(self, event: Canonical) -> Canonical:
         """An event of the page, with its id in the present life of its subject."""
@@ -198,6 +188,7 @@ class Reading:
         if event.noun not in NOUNS or subject == told:
             return event
         self._seen.add(subject)
+        self._published.add(event.published_us)
         known = self._state.get(self._source, subject)
         life = known.life if known else b""
         if life:
@@ -215,21 +206,48 @@ class Reading:
         """The page was read to its end: what has vanished, where it ends a snapshot."""
         page, before = self._page, self._state.progress(self._source)
         if page.snapshot != before.snapshot:
-            before = replace(before, snapshot=page.snapshot, pages=0, whole=True, seen=frozenset())
+            before = Progress(
+                page.snapshot,
+                whole=True,
+                judged_us=before.judged_us,
+                newest_us=max(before.newest_us, before.published_us),
+            )
+        before = self._dated(before)
         # A page that comes again changes nothing; one that is passed over may hold anything.
         whole = before.whole and self._whole and 0 < page.number <= before.pages + 1
         seen = before.seen | self._seen
-        judged = page.complete and whole and page.received_us > before.judged_us
+        self.unproven = self._why_unproven(before, whole=whole) if page.complete else ""
+        judged = page.complete and not self.unproven
         gone = self._judge(seen) if judged else []
-        after = _Progress(
+        after = Progress(
             page.snapshot,
             max(before.pages, page.number),
             whole,
             frozenset() if page.complete else seen,
             page.received_us if judged else before.judged_us,
+            # What was judged is what the next one is held against, also after a clock was set back.
+            (before.published_us or before.newest_us) if judged else before.newest_us,
+            before.published_us,
         )
         self._state.note(self._source, b"", after)
         return gone
+
+    def _dated(self, before: Progress) -> Progress:
+        """The snapshot so far, with what this page tells of when it was published."""
+        if len(self._published) > 1:
+            # Times of parts: the newest part may be what has ended.
+            return replace(before, newest_us=0, published_us=0)
+        at_us = max(self._published, default=0)
+        if not 0 < at_us <= self._page.received_us + _DAY_US:
+            return before
+        return replace(before, published_us=min(before.published_us or at_us, at_us))
+
+    def _why_unproven(self, before: Progress, *, whole: bool) -> str:
+        if not whole:
+            return "not-whole"
+        if self._page.received_us <= before.judged_us:
+            return "received-before"
+        return "published-before" if before.is_behind(self._page.received_us) else ""
 
     def _judge(self, seen: frozenset[bytes]) -> list[Gone]:
         gone = []
@@ -280,67 +298,3 @@ def vanished(
         "quality_flags": [],
         "origin": origin,
     }
-
-
-# Written out, as the encoder takes no default for bytes.
-_EMPTY: Mapping[str, Any] = {
-    "noun": "",
-    "key": b"",
-    "event": b"",
-    "life": b"",
-    "over": False,
-    "gone_at": None,
-    "snapshot": "",
-    "pages": 0,
-    "whole": False,
-    "seen": b"",
-    "judged_at": None,
-}
-
-
-def _fields(kept: _Kept) -> dict[str, Any]:
-    if isinstance(kept, _Progress):
-        return {
-            **_EMPTY,
-            "snapshot": kept.snapshot,
-            "pages": kept.pages,
-            "whole": kept.whole,
-            "seen": b"".join(sorted(kept.seen)),
-            "judged_at": from_micros(kept.judged_us) if kept.judged_us else None,
-        }
-    return {
-        **_EMPTY,
-        "noun": kept.noun,
-        "key": kept.key,
-        "event": kept.event,
-        "life": kept.life,
-        "over": kept.over,
-        "gone_at": from_micros(kept.gone_us) if kept.gone_us else None,
-    }
-
-
-def _kept(record: Mapping[str, Any]) -> _Kept:
-    if not record["subject"]:
-        return _Progress(
-            record["snapshot"],
-            record["pages"],
-            record["whole"],
-            frozenset(_sixteens(record["seen"])),
-            _us(record["judged_at"]),
-        )
-    return Subject(
-        record["noun"],
-        record["key"],
-        record["event"],
-        record["life"],
-        record["over"],
-        _us(record["gone_at"]),
-    )
-
-
-def _sixteens(data: bytes) -> Iterable[bytes]:
-    return (data[at : at + 16] for at in range(0, len(data), 16))
-
-
-def _us(at: datetime | None) -> int:
-    return 0 if at is None else micros(at)

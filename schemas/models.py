@@ -1378,3 +1378,7 @@ class StateSnapshot(TypedDict):
     """Of the source: the subjects on those pages, 16 bytes each."""
     judged_at: NotRequired[datetime | None]
     """Of the source: when the last snapshot was received that told what is missing (UTC)."""
+    newest_at: NotRequired[datetime | None]
+    """Of the source: when the newest snapshot before the one that is being read was published (UTC); null where none has told it."""
+    published_at: NotRequired[datetime | None]
+    """Of the source: when the snapshot that is being read was published, by its oldest page (UTC); null where none has told it."""

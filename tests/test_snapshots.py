@@ -8,25 +8,39 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from hub.codec import EVENT_ID, LIFECYCLE, Cut, from_micros, micros
+import schemas
+from hub.codec import EVENT_ID, LIFECYCLE, Cut, RecordCodec, from_micros, micros
+from hub.connector import Nothing
 from hub.envelope import Canonical
 from hub.snapshots import Page, Snapshots, in_life, vanished
 
 KEY = b"k" * 32
 T0 = datetime(2026, 6, 1, 8, tzinfo=UTC)
 UNKNOWN, ENDED = 0, 3
+NEW_FIELDS = {"newest_at", "published_at"}
 
 
 def id_of(text: str) -> bytes:
     return text.encode().ljust(16, b".")
 
 
-def event(subject: str, version: str = "1", lifecycle: int = UNKNOWN, noun: str = "situation"):
+def event(subject, version="1", lifecycle=UNKNOWN, noun="situation", published=None):
     """A record in the places that matter: ids, lifecycle, and something restricted."""
     head = b"\0\0\0\0\x07" + id_of(f"{subject}/{version}/{lifecycle}") + id_of(subject)
     value = head + bytes((lifecycle << 1,)) + b"rest" + b"a plate" + b"body"
     end = len(value) - 4
-    return Canonical(noun, "topic", subject.encode(), value, Cut(end - 7, end, 1, 0))
+    at_us = 0 if published is None else micros(minute(published))
+    cut = Cut(end - 7, end, 1, 0)
+    return Canonical(noun, "topic", subject.encode(), value, cut, published_us=at_us)
+
+
+def minute(number: int) -> datetime:
+    return T0 + timedelta(minutes=number)
+
+
+def made(at: int, *subjects: str) -> list[Canonical]:
+    """The events of an answer that was published in that minute."""
+    return [event(each, published=at) for each in subjects]
 
 
 def page(snapshot: int, number: int = 1, *, complete: bool = True, at: int | None = None) -> Page:
@@ -104,6 +118,77 @@ def test_a_snapshot_that_was_received_before_the_last_one_proves_nothing():
     state = Snapshots(KEY)
     gone_of(state, page(2), event("a"))
     assert gone_of(state, page(1)) == []
+
+
+def test_a_snapshot_that_was_published_before_the_newest_one_proves_nothing():
+    state = Snapshots(KEY)
+    gone_of(state, page(2), *made(2, "a", "b"))
+    behind = state.reading("feed", page(3))
+    behind.see(event("a", published=1))
+    assert (behind.end(), behind.unproven) == ([], "published-before")
+    assert gone_of(state, page(4), *made(2, "a")) == ["b"], "the same answer again is no older"
+
+
+def test_an_answer_that_proved_nothing_is_the_newest_one_all_the_same():
+    state = Snapshots(KEY)
+    gone_of(state, page(1), *made(1, "a"))
+    gone_of(state, page(2), *made(3, "a", "b"), refused=True)
+    assert gone_of(state, page(3), *made(2, "a")) == []
+    assert gone_of(state, page(4), *made(4, "a")) == ["b"]
+
+
+def test_an_all_clear_that_is_behind_proves_nothing_either():
+    state = Snapshots(KEY)
+    gone_of(state, page(2), *made(2, "a"))
+    reading = state.reading("feed", page(3))
+    reading.nothing(Nothing(why="all clear", published_at=minute(1)))
+    assert reading.end() == []
+    assert gone_of(state, page(4)) == ["a"], "one that tells no time is as good as ever"
+
+
+def test_a_snapshot_is_as_old_as_its_oldest_page():
+    state = Snapshots(KEY)
+    gone_of(state, page(3, 1, complete=False), *made(3, "a"))
+    gone_of(state, page(3, 2), *made(2, "b"))
+    gone_of(state, page(4, 1, complete=False), *made(4, "a"))
+    assert gone_of(state, page(4, 2), *made(1, "c")) == [], "the other page came from another cache"
+    gone_of(state, page(5, 1, complete=False), *made(5, "a"))
+    assert gone_of(state, page(5, 2), *made(2, "c")) == ["b"], "a page may be as old as before"
+
+
+def test_times_that_differ_are_those_of_the_parts_and_say_nothing_of_the_answer():
+    state = Snapshots(KEY)
+    gone_of(state, page(1), *made(1, "a"), *made(9, "b"))
+    assert gone_of(state, page(2), *made(1, "a")) == ["b"], "the newest part has ended"
+
+
+def test_a_source_whose_clock_was_set_back_is_not_behind_for_more_than_a_day():
+    state = Snapshots(KEY)
+    gone_of(state, page(1), *made(600, "a", "b"))
+    assert gone_of(state, page(2), *made(2, "a")) == []
+    assert gone_of(state, page(3, at=24 * 60), *made(3, "a")) == []
+    assert gone_of(state, page(4, at=24 * 60 + 1), *made(4, "a")) == ["b"]
+    gone_of(state, page(5, at=24 * 60 + 2), *made(24 * 60 * 365 * 57, "a", "c"))
+    assert gone_of(state, page(6, at=24 * 60 + 3), *made(6, "a")) == ["c"], (
+        "a time far ahead is none"
+    )
+
+
+def test_a_snapshot_that_ends_says_why_it_proves_nothing():
+    for of, refused, why in (
+        (page(2), False, ""),
+        (page(2), True, "not-whole"),
+        (page(2, 2), False, "not-whole"),
+        (page(2, at=1), False, "received-before"),
+        (page(2, complete=False), True, ""),
+    ):
+        state = Snapshots(KEY)
+        gone_of(state, page(1), event("a"))
+        reading = state.reading("feed", of)
+        if refused:
+            reading.refused()
+        reading.end()
+        assert reading.unproven == why
 
 
 def test_what_the_source_ended_itself_goes_without_a_word_and_is_forgotten():
@@ -292,8 +377,23 @@ TestFeed = Feed.TestCase
 def test_what_is_kept_comes_back_from_the_changelog_as_it_was():
     state, other = Snapshots(KEY), Snapshots(KEY)
     read(state, page(1), event("a"), event("b"))
-    read(state, page(2, 1, complete=False), event("b", "2"))
+    read(state, page(2, 1, complete=False), event("b", "2", published=2))
     for (source, subject), fields in state.changes():
         other.restore(source, {**fields, "subject": subject})
     assert other._kept == state._kept
     assert from_micros(other.progress("feed").judged_us) == T0 + timedelta(minutes=1)
+    assert from_micros(other.progress("feed").published_us) == minute(2)
+
+
+def test_what_was_kept_before_publications_were_known_is_read_and_gone_on_with():
+    topic = "state.normalise.snapshots.v1"
+    now = schemas.built(topic)
+    then = {**now, "fields": [each for each in now["fields"] if each["name"] not in NEW_FIELDS]}
+    state, other = Snapshots(KEY), Snapshots(KEY)
+    gone_of(state, page(1), event("a"), event("b"))
+    for (source, subject), fields in state.changes():
+        whose = {"topic": "raw", "partition": 0, "source_id": source, "subject": subject}
+        value = RecordCodec(then, 1).encode({**whose, **fields})
+        other.restore(source, RecordCodec(now, 1).decode(value, then))
+    assert other._kept == state._kept
+    assert gone_of(other, page(2), *made(2, "a")) == ["b"]

@@ -110,9 +110,11 @@ def _situations(
     publication: Node, exchange: Exchange, payload: Payload, options: Options
 ) -> Iterator[Outcome]:
     situations = publication.findall("situation")
+    context = Context(publication, payload, options)
     if not situations:
-        yield exchange.without("a SituationPublication without situations")
-    records = _Records(Context(publication, payload, options))
+        what = "a SituationPublication without situations"
+        yield exchange.without(what, context.published_at)
+    records = _Records(context)
     for situation in situations:
         yield from records.add(situation)
     yield from records.newest()

@@ -1,6 +1,7 @@
 """What the envelope of DATEX II says of its content: all there is, a part, or a refusal."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from connectors._formats.text import snake
@@ -32,13 +33,15 @@ class Exchange:
                 return _exchange(node)
         return cls()
 
-    def without(self, what: str) -> Nothing:
+    def without(self, what: str, published_at: datetime | None = None) -> Nothing:
         """A publication without content: an all clear only where the document is all there is."""
         if self.is_full:
-            return Nothing(why=f"{what}, in a full snapshot ({self.word}): all clear")
-        if self.is_full is None:
-            return Nothing(why=f"{what}: all clear, if the source sends full snapshots")
-        return Nothing(why=f"{what}, in a part of all there is ({self.word}): no all clear")
+            why = f"{what}, in a full snapshot ({self.word}): all clear"
+        elif self.is_full is None:
+            why = f"{what}: all clear, if the source sends full snapshots"
+        else:
+            why = f"{what}, in a part of all there is ({self.word}): no all clear"
+        return Nothing(why=why, published_at=published_at)
 
     def alone(self, path: str) -> Outcome:
         """An exchange message that carries no publication."""

@@ -120,9 +120,10 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
             yield Rejection.of(error)
     yield from feed.alerts.values()
     if feed.others:
-        yield Nothing(why=f"entities about trips, vehicles or shapes, no alerts: {feed.others}")
+        why = f"entities about trips, vehicles or shapes, no alerts: {feed.others}"
+        yield Nothing(why=why, published_at=feed.published_at)
     elif not feed.alerts:
-        yield Nothing(why="a feed without alerts: all clear")
+        yield Nothing(why="a feed without alerts: all clear", published_at=feed.published_at)
 
 
 def _member(data: Mapping[str, Any], name: str) -> Any:

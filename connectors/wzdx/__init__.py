@@ -58,9 +58,9 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     document = _opened(payload.body)
     head = the_object(document, "feed_info") or the_object(document, "road_event_feed_info")
     features = a_list(document.get("features"), ("features",))
-    if not features:
-        yield Nothing(why="a feed without features: all clear")
     published_at = _stamp(the_text(head, "update_date"), payload, options).at
+    if not features:
+        yield Nothing(why="a feed without features: all clear", published_at=published_at)
     names = {
         the_text(each, "data_source_id"): the_text(each, "organization_name")
         for each in the_items(head, "data_sources")

@@ -13,6 +13,7 @@ NAMES = {
     "hub_records_out_total",
     "hub_records_dropped_total",
     "hub_dead_letters_total",
+    "hub_snapshots_unproven_total",
     "hub_errors_total",
     "hub_batch_seconds",
     "hub_event_age_seconds",
@@ -32,6 +33,7 @@ def everything(stage: str) -> StageMetrics:
     counted.records_out(2, topic="t", source_id="s")
     counted.dropped(1, "rule", topic="t", source_id="s")
     counted.dead_letters(1, "malformed", topic="t", source_id="s")
+    counted.snapshot_unproven("not-whole", source_id="s")
     counted.error(ValueError("with a secret in its text"))
     counted.batch_seconds(0.1)
     counted.event_age_observer("t")(2.0)

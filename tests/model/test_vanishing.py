@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from whole_way import AT, WholeWay
 
+from hub import metrics
 from hub.codec import EVENT_ID
 from hub.replayed import INDEXES
 from hub.snapshots import in_life
@@ -95,6 +96,22 @@ def test_half_an_answer_or_a_refused_part_ends_nothing(feed):
     feed.whole(body=b"<html>Please log in</html>")
     assert Counter(told(feed, POLICE)) == {("a", "NEW"): 1, ("b", "NEW"): 1}
     feed.whole(roadworks("a"))
+    assert told(feed, POLICE)[2:] == [("b", "VANISHED")]
+
+
+def test_an_answer_that_was_published_before_the_last_one_ends_nothing(feed):
+    """One of a server's caches is behind: it still tells of before `b` began."""
+    new, old = ({"published": (AT + timedelta(minutes=each)).isoformat()} for each in (3, 1))
+    unproven = {"source_id": "vms", "reason": "published-before"}
+    before = metrics.value("hub_snapshots_unproven_total", **unproven)
+    feed.whole(roadworks("a", **old))
+    feed.whole(roadworks("a", **new), roadworks("b", **new))
+    feed.whole(roadworks("a", **old))
+    feed.whole({"nothing": "all clear", **old})
+    feed.whole(roadworks("a", **new), roadworks("b", **new))
+    assert told(feed, POLICE) == [("a", "NEW"), ("b", "NEW")]
+    assert metrics.value("hub_snapshots_unproven_total", **unproven) == before + 2
+    feed.whole(roadworks("a", **new))
     assert told(feed, POLICE)[2:] == [("b", "VANISHED")]
 
 

@@ -47,7 +47,7 @@ def _parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         if "fail" in part:
             raise RuntimeError(part["fail"])
         if "nothing" in part:
-            yield Nothing(why="test")
+            yield Nothing(why="test", published_at=_time(part))
             continue
         restricted = dict(part.get("restricted", {}))
         yield Event(
@@ -61,6 +61,7 @@ def _parse(payload: Payload, options: Options) -> Iterator[Outcome]:
             native_version=part.get("version"),
             lifecycle=part.get("lifecycle", "UNKNOWN"),
             observed_at=AT,
+            published_at=_time(part),
             time_quality="DEVICE",
             body=part.get("body", {}),
             restricted=restricted,
@@ -69,6 +70,11 @@ def _parse(payload: Payload, options: Options) -> Iterator[Outcome]:
                 for data in part.get("pictures", ())
             ),
         )
+
+
+def _time(part: Mapping[str, Any]) -> datetime | None:
+    told = part.get("published")
+    return None if told is None else datetime.fromisoformat(told)
 
 
 _OCCURRENCES = {noun.name for noun in schemas.nouns().values() if noun.family == "occurrence"}
