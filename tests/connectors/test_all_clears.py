@@ -1,4 +1,4 @@
-"""An all clear says when it was published where its events would say it, so a stale one is known."""
+"""An all clear says when it was published, as its events would, so a stale one is known."""
 
 from datetime import UTC, datetime, timedelta
 
