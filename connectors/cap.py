@@ -41,6 +41,7 @@ from typing import Any, Final
 from connectors._formats.cap_alert import ALERT_IDENTITY, read_alert, time_of
 from connectors._formats.edxl import read_distribution
 from connectors._formats.elements import as_elements
+from connectors._formats.flaws import Broken
 from connectors._formats.json import parse_json
 from connectors._formats.spelt import as_iso
 from connectors._formats.text import clean
@@ -55,6 +56,7 @@ _FEEDS: Final = {"feed": "entry", "rss": "channel/item", "channel": "item", "RDF
 _PUBLISHED: Final = ("updated", "published", "pubDate", "date")
 _AS_TEXT: Final = ("content", "encoded", "description", "summary")
 _LISTS: Final = ("alerts", "warnings", "entry", "entries", "items", "data", "value")
+_RECORDS: Final = ((), *((name,) for name in _LISTS))
 _TOLD: Final = ("event", "urgency", "severity", "certainty", "effective", "onset", "expires")
 _LINK_MAX: Final = 200
 
@@ -62,7 +64,7 @@ _LINK_MAX: Final = 200
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """An `alert` for each alert told; a rejection naming the element that is missing or unknown."""
     if payload.body.lstrip(_BEFORE_TEXT)[:1] in {b"{", b"["}:
-        yield from _once(_of_json(parse_json(payload.body), payload, options))
+        yield from _once(_of_json(parse_json(payload.body, records=_RECORDS), payload, options))
         return
     root = parse_xml(payload.body)
     if root.name == "alert":
@@ -260,6 +262,8 @@ def _of_json(value: Any, payload: Payload, options: Options) -> Iterator[Outcome
             yield read_alert(alert, payload, options, path=path)
         elif isinstance(item, dict):
             yield _linked(_link_of(item), path)
+        elif isinstance(item, Broken):
+            yield Rejection.of(item.error(path))
         else:
             what = f"expected an object, found {type(item).__name__}"
             yield Rejection(code="wrong-type", message=what, path=path)

@@ -34,7 +34,11 @@ _ALWAYS_OK_S: Final = 10**10  # works may have been told of for years
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """One outcome for each incident."""
     body = payload.body.strip(_BLANK)
-    document = _of_xml(parse_xml(body)) if body.startswith(b"<") else parse_json(body)
+    document = (
+        _of_xml(parse_xml(body))
+        if body.startswith(b"<")
+        else parse_json(body, records=[("incidents",)])
+    )
     incidents = a_list(an_object(document, ()).get("incidents"), ("incidents",))
     if not incidents:
         yield Nothing(why="a feed without incidents: all clear")

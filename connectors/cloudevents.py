@@ -192,7 +192,7 @@ def _events(payload: Payload) -> Iterator[_CloudEvent | PayloadError]:
             code="unsupported-format",
             fix="let the source send application/cloudevents+json",
         )
-    value = parse_json(payload.body)
+    value = parse_json(payload.body, records=[()])
     if isinstance(value, list):
         for place, each in enumerate(value):
             yield _guarded(_structured, each, (place,))

@@ -26,6 +26,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from connectors._formats.dahua import colour, grid_box, is_act, known, of_law, ratio
+from connectors._formats.flaws import Broken
 from connectors._formats.json import parse_json
 from connectors._formats.members import the_integer, the_items, the_number, the_object, the_text
 from connectors._formats.multipart import Part, split
@@ -66,6 +67,8 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
         try:
             if isinstance(data, PayloadError):
                 raise data
+            if isinstance(data, Broken):
+                raise data.error(f"document[{place}]")
             yield from _outcomes(data, parts, payload, options)
         except PayloadError as error:
             path = error.path or f"document[{place}]"
@@ -101,11 +104,11 @@ def _tree(data: bytes) -> Any:
     if data.startswith(b"<"):
         return _of_node(parse_xml(data))
     try:
-        return parse_json(data)
+        return parse_json(data, records=[()])
     except PayloadError as error:
         if error.code != "encoding":
             raise
-        return parse_json(data.decode("gb18030", "replace").encode())
+        return parse_json(data.decode("gb18030", "replace").encode(), records=[()])
 
 
 def _of_node(node: Node) -> Any:

@@ -113,7 +113,7 @@ def _messages(body: bytes) -> Iterator[tuple[Path, Any]]:
     if start and start not in b"{[":
         raise PayloadError("no JSON", code="unknown-format", fix=_FIX)
     if start != b"{" or not _LINES.search(body):
-        document = parse_json(body)
+        document = parse_json(body, records=[()])
         if not isinstance(document, list):
             yield (), document
             return

@@ -89,7 +89,7 @@ class _Feature:
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """The situations of a feature or a collection; a bad one never hides its neighbours."""
-    document = an_object(parse_json(payload.body), ())
+    document = an_object(parse_json(payload.body, records=[("features",)]), ())
     single = document.get("type") == "Feature"
     if not single and document.get("type") != "FeatureCollection":
         what = "neither a Feature nor a FeatureCollection of traffic messages"

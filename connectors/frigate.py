@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import hub
+from connectors._formats.flaws import Broken
 from connectors._formats.json import parse_json
 from connectors._formats.members import the_items, the_number, the_object, the_text, the_truth
 from connectors._formats.mqtt import as_kept, was_kept
@@ -54,7 +55,7 @@ def _outcomes(payload: Payload, options: Options) -> Iterator[Outcome]:
     if body[:1] not in (b"{", b"["):
         yield _plain(body, topic)
         return
-    document = parse_json(body)
+    document = parse_json(body, records=[()])
     if isinstance(document, dict):
         yield from _message(document, topic, payload, options)
         return
@@ -64,6 +65,8 @@ def _outcomes(payload: Payload, options: Options) -> Iterator[Outcome]:
         if isinstance(each, dict) and the_text(each, "id"):
             state = "STARTED" if each.get("end_time") is None else "STOPPED"
             yield _tracked(each, state, payload, options, replayed=True)
+        elif isinstance(each, Broken):
+            yield Rejection.of(each.error(f"[{place}]"))
         else:
             message = "expected an event with an id"
             yield Rejection(code="wrong-type", message=message, path=f"[{place}]")

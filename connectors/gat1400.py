@@ -49,12 +49,26 @@ _ROLES: Final = {
     "09": "vehicle", "14": "scene",
 }  # fmt: skip
 """Codes of pictures that may be kept; all others show persons, or nobody says what."""
+_RECORDS: Final = [
+    path
+    for kind in _LISTS
+    for path in (
+        (f"{kind}ListObject", f"{kind}Object"),
+        (
+            "SubscribeNotificationListObject",
+            "SubscribeNotificationObject",
+            None,
+            f"{kind}ObjectList",
+            f"{kind}Object",
+        ),
+    )
+]
 _OBJECTS_MAX: Final = 2_000
 
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """One passage for each vehicle."""
-    document = an_object(parse_json(payload.body), ())
+    document = an_object(parse_json(payload.body, records=_RECORDS), ())
     count = 0
     for path, category, vehicle in _vehicles(document):
         count += 1

@@ -115,7 +115,7 @@ def _outcomes(body: bytes, payload: Payload, options: Options) -> Iterator[Outco
         else:
             yield from _samples(*_of_xml(root), payload, options)
         return
-    document = parse_json(body)
+    document = parse_json(body, records=[()])
     if isinstance(document, list):
         yield from _rows(document, payload, options, None)
     else:

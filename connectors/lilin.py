@@ -42,7 +42,7 @@ class Options(hub.Options):
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """One passage for each entry."""
-    document = an_object(parse_json(payload.body), ())
+    document = an_object(parse_json(payload.body, records=[("INFORMATION",)]), ())
     entries = a_list(document.get("INFORMATION"), ("INFORMATION",))
     if not entries:
         yield Nothing(why="the poll brought no plate")

@@ -71,7 +71,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     if body and body[:1] not in (b"{", b"["):
         yield from _polled(body, payload, options)
         return
-    document = parse_json(payload.body)
+    document = parse_json(payload.body, records=[()])
     for place, each in enumerate(document if isinstance(document, list) else [document]):
         try:
             yield _passage(an_object(each, (place,)), payload, options)

@@ -54,7 +54,7 @@ _ALWAYS_OK_S: Final = 10**10  # works may have been told of for years
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """One outcome for each hazard."""
-    document = an_object(parse_json(payload.body), ())
+    document = an_object(parse_json(payload.body, records=[("features",)]), ())
     features = a_list(document.get("features"), ("features",))
     published_at = _stamp(document.get("lastPublished"), payload, options).at
     if not features:

@@ -60,7 +60,7 @@ class Options(hub.Options):
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """One outcome for each incident."""
-    document = an_object(parse_json(payload.body), ())
+    document = an_object(parse_json(payload.body, records=[("features",)]), ())
     features = a_list(document.get("features"), ("features",))
     if not features:
         yield Nothing(why="a collection without incidents: all clear")

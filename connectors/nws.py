@@ -28,6 +28,7 @@ from typing import Any, Final
 from connectors._formats.cap_alert import ALERT_IDENTITY, chain_flags, read_alert, time_of
 from connectors._formats.elements import as_elements
 from connectors._formats.fitting import fitted
+from connectors._formats.flaws import Broken
 from connectors._formats.json import an_object, parse_json
 from connectors._formats.shapes import outlines_of
 from connectors._formats.text import clean
@@ -63,14 +64,15 @@ _INFO: Final = (
     ("instruction", "instruction"),
     ("web", "web"),
 )
+_COLLECTIONS: Final = ("features", "@graph")
 _EXPIRED: Final = "expiredReferences"
 _REFERENCES_MAX: Final = 100_000  # bytes
 
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """One outcome for each alert of a collection, or for the only one."""
-    document = an_object(parse_json(payload.body), ())
-    for name in ("features", "@graph"):
+    document = an_object(parse_json(payload.body, records=[(name,) for name in _COLLECTIONS]), ())
+    for name in _COLLECTIONS:
         if isinstance(document.get(name), list):
             if not document[name]:
                 yield Nothing(why="a collection without alerts: all clear")
@@ -93,6 +95,8 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
 
 
 def _outcome(item: Any, path: str, payload: Payload, options: Options) -> Outcome:
+    if isinstance(item, Broken):
+        return Rejection.of(item.error(path))
     members = item.get("properties", item) if isinstance(item, dict) else item
     if not isinstance(members, dict):
         what = f"expected an alert, found {type(members).__name__}"

@@ -35,6 +35,7 @@ from pydantic import Field, field_validator
 import hub
 from connectors._formats.contacts import without_contacts
 from connectors._formats.coordinates import read_position
+from connectors._formats.flaws import Broken
 from connectors._formats.leading_zeros import parse_with_zeros
 from connectors._formats.text import clean
 from connectors._formats.times import Stamp, read_stamp
@@ -56,6 +57,11 @@ _TEXTS: Final = (
 _DUPLICATE: Final = re.compile(r"\bduplicate\b|\btrùng (?:lặp|với)\b|\bbị trùng\b", re.IGNORECASE)
 _TEXT_MAX: Final = 8_000
 _LISTS: Final = ("service_requests", "requests", "request")
+_RECORDS: Final = (
+    (),
+    *((name,) for name in _LISTS),
+    *((outer, inner) for outer in _LISTS for inner in _LISTS),
+)
 _BEFORE_TEXT: Final = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"
 _ALWAYS_OK_S: Final = 10**10  # a request may have been open for years
 
@@ -93,7 +99,7 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """An outcome for each request of a list, or for the single one."""
     flags: tuple[str, ...] = ()
     if payload.body.lstrip(_BEFORE_TEXT)[:1] in {b"{", b"["}:
-        value, repaired = parse_with_zeros(payload.body)
+        value, repaired = parse_with_zeros(payload.body, records=_RECORDS)
         flags = ("json_repaired",) if repaired else ()
         rows = _rows_of_json(value)
     else:
@@ -123,7 +129,9 @@ def _rows_of_json(value: Any) -> Iterator[tuple[str, _Row]]:
         value, prefix = value["errors"], "errors"
     for place, row in enumerate(value if isinstance(value, list) else [value]):
         path = f"{prefix}[{place}]" if isinstance(value, list) else prefix
-        if not isinstance(row, dict):
+        if isinstance(row, Broken):
+            yield path, Rejection.of(row.error(path))
+        elif not isinstance(row, dict):
             what = f"expected a request, found {type(row).__name__}"
             yield path, Rejection(code="wrong-type", message=what, path=path)
         elif "code" in row and "service_code" not in row:

@@ -52,7 +52,11 @@ _ALWAYS_OK_S: Final = 10**10  # works may have been told of for years
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """One outcome for each event."""
     body = payload.body.strip(_BLANK)
-    document = _of_xml(parse_xml(body)) if body.startswith(b"<") else parse_json(body)
+    document = (
+        _of_xml(parse_xml(body))
+        if body.startswith(b"<")
+        else parse_json(body, records=[("events",)])
+    )
     if isinstance(document, dict) and "events" not in document and the_text(document, "id"):
         document = {"events": [document]}
     events = a_list(an_object(document, ()).get("events"), ("events",))

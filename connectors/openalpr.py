@@ -15,6 +15,7 @@ behind an alert but for its name, pictures (they stay at the agent).
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from connectors._formats.flaws import Broken
 from connectors._formats.json import Path, a_list, an_object, parse_json, shown
 from connectors._formats.members import the_items, the_number, the_object, the_text, the_truth
 from connectors._formats.pictures import a_box
@@ -29,7 +30,7 @@ _RESULTS_MAX: Final = 1_000
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """The reads of a message, or the health of an agent's streams."""
-    document = an_object(parse_json(payload.body), ())
+    document = an_object(parse_json(payload.body, records=[("results",), ("video_streams",)]), ())
     kind = the_text(document, "data_type")
     group = the_object(document, "group") or document
     if kind == "heartbeat" or "video_streams" in document:
@@ -96,6 +97,9 @@ def _results(document: Mapping[str, Any], payload: Payload, options: Options) ->
         yield Nothing(why="a picture without plates")
     for place, result in enumerate(results[:_RESULTS_MAX]):
         path: Path = ("results", place)
+        if isinstance(result, Broken):
+            yield Rejection.of(result.error(shown(path)))
+            continue
         if not isinstance(result, dict):
             yield Rejection(code="wrong-type", message="expected an object", path=shown(path))
             continue
@@ -120,6 +124,9 @@ def _streams(document: Mapping[str, Any], payload: Payload, options: Options) ->
     if not streams:
         yield Nothing(why="a heartbeat without streams")
     for place, stream in enumerate(streams[:_RESULTS_MAX]):
+        if isinstance(stream, Broken):
+            yield Rejection.of(stream.error(shown(("video_streams", place))))
+            continue
         if not isinstance(stream, dict):
             path = shown(("video_streams", place))
             yield Rejection(code="wrong-type", message="expected an object", path=path)

@@ -18,6 +18,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 import hub
+from connectors._formats.flaws import Broken
 from connectors._formats.json import parse_json, shown
 from connectors._formats.members import the_integer, the_items, the_number, the_object, the_text
 from connectors._formats.multipart import Part, split
@@ -29,6 +30,7 @@ from hub import Connector, Event, Nothing, Outcome, Payload, PayloadError, Pictu
 __all__ = ["Options", "connector", "parse"]
 
 _FORM = b"json="
+_RECORDS: Final = ((), ("results",), ("data", "results"))
 _UNREAD: Final = frozenset({"unknown", "invalid", "generic"})
 _BLANK = b"\xef\xbb\xbf \t\r\n\0"
 
@@ -42,6 +44,9 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     document, parts = _document(payload)
     pictures, flags = take_pictures(parts, {}, otherwise="vehicle")
     for place, each in enumerate(document if isinstance(document, list) else [document]):
+        if isinstance(each, Broken):
+            yield Rejection.of(each.error(shown((place,))))
+            continue
         if not isinstance(each, dict):
             yield _refused("expected an object", "wrong-type", (place,))
             continue
@@ -54,9 +59,9 @@ def _document(payload: Payload) -> tuple[Any, list[Part]]:
     if not body:
         raise PayloadError("an empty body instead of a recognition", code="empty")
     if body[:1] in b"{[":
-        return parse_json(body), []
+        return parse_json(body, records=_RECORDS), []
     if body.startswith(_FORM) or "urlencoded" in payload.content_type.lower():
-        return parse_json(_field(body)), []
+        return parse_json(_field(body), records=_RECORDS), []
     pictures, found = [], None
     for part in split(body, payload.content_type):
         if is_picture(part):
@@ -70,7 +75,7 @@ def _document(payload: Payload) -> tuple[Any, list[Part]]:
             path="json",
             fix="send JSON, a form with the field `json`, or a multipart with `json` and `upload`",
         )
-    return parse_json(found), pictures
+    return parse_json(found, records=_RECORDS), pictures
 
 
 def _field(body: bytes) -> bytes:
@@ -102,6 +107,9 @@ def _recognition(
     stamp = _stamp(data, payload, options)
     camera = the_text(data, "camera_id")
     for place, result in enumerate(data["results"]):
+        if isinstance(result, Broken):
+            yield Rejection.of(result.error(shown(("results", place))))
+            continue
         if not isinstance(result, dict):
             yield _refused("expected an object", "wrong-type", ("results", place))
             continue

@@ -128,7 +128,7 @@ class _Reading:
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """One outcome for each observation of traffic, oldest first within its datastream."""
-    document = an_object(parse_json(payload.body), ())
+    document = an_object(parse_json(payload.body, records=[("value",)]), ())
     _refuse_errors(document)
     listed = document.get("value")
     items = listed if isinstance(listed, list) else [document]

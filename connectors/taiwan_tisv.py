@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from connectors._formats.flaws import Broken
 from connectors._formats.json import parse_json
 from connectors._formats.numbers import number
 from connectors._formats.text import clean
@@ -50,7 +51,7 @@ _FASTEST_KMH: Final = 300.0
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """The lanes of each detector; a bad detector never hides its neighbours."""
     if payload.body.lstrip(_BEFORE_TEXT)[:1] in {b"{", b"["}:
-        document = parse_json(payload.body)
+        document = parse_json(payload.body, records=[(), ("VDLives",)])
     else:
         document = as_values(parse_xml(payload.body), lists=_LISTS, texts=_TEXTS)
     if isinstance(document, list):
@@ -95,6 +96,9 @@ class _Detector:
 def _detector(
     item: Any, path: str, published_at: datetime | None, payload: Payload, options: Options
 ) -> Iterator[Outcome]:
+    if isinstance(item, Broken):
+        yield Rejection.of(item.error(path))
+        return
     id_ = _text(item, "VDID") if isinstance(item, dict) else ""
     if not id_:
         what = "a detector without VDID, or none at all"

@@ -39,6 +39,7 @@ _CATEGORIES: Final = (
     "road_closed", "road_works", "wind", "flooding", "detour", "cluster", "broken_down_vehicle",
 )  # fmt: skip
 """What `iconCategory` numbers; the kind of the situation."""
+_RECORDS: Final = (("incidents",), ("incidents", "features"), ("features",))
 _CLUSTER: Final = 13
 _DELAYS: Final[tuple[tuple[str, Severity], ...]] = (
     ("unknown", "UNKNOWN"),
@@ -56,7 +57,7 @@ _ALWAYS_OK_S: Final = 10**10  # works may have been told of for years
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """One outcome for each incident."""
-    document = an_object(parse_json(payload.body), ())
+    document = an_object(parse_json(payload.body, records=_RECORDS), ())
     incidents, path = _incidents(document)
     if not incidents:
         yield Nothing(why="no incident in the area: all clear")

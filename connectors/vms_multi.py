@@ -55,7 +55,7 @@ _STANDS_S: Final = 366 * _DAY_S  # a text may have stood for a year
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """The sign messages of a document; a bad one never hides its neighbours."""
-    document = parse_json(payload.body)
+    document = parse_json(payload.body, records=[(), ("results",)])
     path: Path = ()
     if isinstance(document, dict) and "results" in document:
         document, path = a_list(document["results"], ("results",)), ("results",)

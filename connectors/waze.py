@@ -58,7 +58,7 @@ class Options(hub.Options):
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """One outcome for each entry of the three lists, and one more for a jam's speed."""
-    document = an_object(parse_json(payload.body), ())
+    document = an_object(parse_json(payload.body, records=[(name,) for name in _LISTS]), ())
     lists = [(name, document[name]) for name in _LISTS if isinstance(document.get(name), list)]
     if not lists:
         raise PayloadError(

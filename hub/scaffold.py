@@ -48,7 +48,7 @@ __all__ = ["Options", "connector", "parse"]
 
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """One outcome for each row; a bad row never hides its neighbours."""
-    rows = a_list(parse_json(payload.body), ())
+    rows = a_list(parse_json(payload.body, records=[()]), ())
     if not rows:
         yield Nothing(why="nothing was reported")
     for place, row in enumerate(rows):

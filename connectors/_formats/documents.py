@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement
 
+from connectors._formats.flaws import Broken
 from connectors._formats.json import parse_json
 from connectors._formats.multipart import Part, split
 from connectors._formats.pictures import is_picture
@@ -109,8 +110,11 @@ def _document_end(data: bytes, root: re.Match[bytes]) -> int:
 
 def _from_json(data: bytes, roots: Collection[str], default: str) -> Iterator[Node | PayloadError]:
     """Every object; one that has none of the `roots` as a member is one named `default`."""
-    value = parse_json(data)
+    value = parse_json(data, records=[()])
     for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, Broken):
+            yield item.error(default)
+            continue
         if not isinstance(item, dict):
             what = "a JSON event must be an object"
             yield PayloadError(what, code="wrong-type", path=default)

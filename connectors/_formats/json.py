@@ -1,7 +1,8 @@
 """JSON of sources nobody controls, and typed access whose errors name the field.
 
 Python's own reader accepts NaN, infinities, doubled keys, lone surrogates and any depth its stack
-bears; `parse_json` refuses them with a `PayloadError` and raises nothing else.
+bears; `parse_json` refuses them with a `PayloadError` and raises nothing else. In lists of
+`records` that a connector names, what is wrong with one costs that one alone: see `flaws.py`.
 
 Traps handled: a byte order mark, UTF-16 and UTF-32; `1e400`; integers of 5,000 digits; 200,000
 brackets; a boolean or a digit string where a number belongs.
@@ -10,9 +11,17 @@ brackets; a boolean or a digit string where a number belongs.
 import json
 import math
 import re
-from itertools import pairwise
 from typing import Any
 
+from connectors._formats.flaws import (
+    PER_RECORD,
+    Broken,
+    Flaw,
+    Records,
+    no_number,
+    set_apart,
+    twice_in,
+)
 from connectors._formats.text import clean
 from hub.errors import PayloadError
 
@@ -38,16 +47,34 @@ _BRACKETS = bytes.maketrans(b"[]{}", b"()()")
 _OTHERS = bytes(set(range(256)) - set(b"[]{}"))
 
 
-def parse_json(body: bytes, *, max_bytes: int = 16 * 1024 * 1024, max_depth: int = 64) -> Any:
-    """The value in a payload; `PayloadError` for everything that is not strict JSON."""
+def parse_json(
+    body: bytes,
+    *,
+    records: Records = (),
+    max_bytes: int = 16 * 1024 * 1024,
+    max_depth: int = 64,
+) -> Any:
+    """The value in a payload; `PayloadError` for everything that is not strict JSON.
+
+    With `records`, a record with a flaw of its own is a `Broken`, which typed access refuses.
+    """
     if len(body) > max_bytes:
         raise PayloadError(f"{len(body)} bytes of JSON, at most {max_bytes}", code="too-large")
     text = _decoded(body)
     if not text.strip():
         raise PayloadError("an empty payload instead of a JSON document", code="empty")
     try:
-        value = _DECODER.decode(text)
-        if _SURROGATE.search(text):
+        return _read(_DECODER, text, max_depth)
+    except PayloadError as error:
+        if not records or error.code not in PER_RECORD:
+            raise
+    return set_apart(_read(_MARKING, text, max_depth), records)
+
+
+def _read(decoder: json.JSONDecoder, text: str, max_depth: int) -> Any:
+    try:
+        value = decoder.decode(text)
+        if decoder is _DECODER and _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise PayloadError("a lone surrogate in a JSON text", code="encoding") from error
@@ -119,6 +146,8 @@ def a_text(value: Any, path: Path) -> str:
 
 
 def _wrong(value: Any, path: Path, expected: str) -> PayloadError:
+    if isinstance(value, Broken):
+        return value.error(shown(path))
     # Never the value: it may be a plate or a person's.
     found = "nothing" if value is None else _KINDS.get(type(value), "another number")
     code = "missing-field" if value is None else "wrong-type"
@@ -154,23 +183,40 @@ def _deeper_than(max_depth: int, text: str) -> bool:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        keys = sorted(key for key, _ in pairs)
-        twice = next(key for key, after in pairwise(keys) if key == after)
-        raise PayloadError(f"the key {twice[:40]!r} stands twice", code="duplicate-key", path=twice)
+        raise _refused(twice_in(pairs))
     return members
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise PayloadError(f"{text[:40]} is no number the hub can hold", code="not-a-number")
+        raise _refused(no_number(text))
     return number
 
 
 def _no_constant(text: str) -> float:
-    raise PayloadError(f"{text} is no JSON number", code="not-a-number")
+    raise _refused(no_number(text))
+
+
+def _refused(flaw: Flaw) -> PayloadError:
+    return PayloadError(flaw.what, code=flaw.code, path=flaw.key)
+
+
+def _unique_or_marked(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Flaw:
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else twice_in(pairs)
+
+
+def _finite_or_marked(text: str) -> float | Flaw:
+    number = float(text)
+    return no_number(text) if math.isinf(number) else number
 
 
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant
+)
+_MARKING = json.JSONDecoder(
+    object_pairs_hook=_unique_or_marked,
+    parse_float=_finite_or_marked,
+    parse_constant=no_number,
 )

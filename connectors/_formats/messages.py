@@ -17,7 +17,7 @@ def each_message(
     `what` names the messages, in the plural, where a list is empty. Raises `PayloadError` for what
     is no JSON, and for a message alone that is none.
     """
-    document = parse_json(body)
+    document = parse_json(body, records=[()])
     if not isinstance(document, list):
         yield outcome(an_object(document, ()))
         return

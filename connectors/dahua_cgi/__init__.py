@@ -29,6 +29,7 @@ from dataclasses import replace
 from typing import Any
 
 from connectors._formats.dahua import read_time
+from connectors._formats.flaws import Broken
 from connectors._formats.json import parse_json, scan_json
 from connectors._formats.members import the_integer, the_object, the_text
 from connectors._formats.multipart import Part, split
@@ -42,6 +43,7 @@ __all__ = ["Options", "connector", "parse"]
 
 EVENTS_MAX = 1_000
 _LINES_MAX = 5_000
+_RECORDS = ((), ("params", "eventList"))
 _BLANK = b"\xef\xbb\xbf \t\r\n\0"
 _HEAD = re.compile(
     r"Code=(?P<code>[\w.-]{1,64})\s*;\s*action=(?P<action>\w{1,16})\s*"
@@ -161,7 +163,7 @@ def _events(text: str) -> list[Found | Nothing | Rejection]:
     """The events of one text, however it is written."""
     start = text.lstrip()
     if start.startswith(("{", "[")):
-        return list(_of_json(parse_json(start.encode())))
+        return list(_of_json(parse_json(start.encode(), records=_RECORDS)))
     found: list[Found | Nothing | Rejection] = []
     at = 0
     while len(found) <= EVENTS_MAX and (head := _HEAD.search(text, at)):
@@ -195,6 +197,9 @@ def _of_json(document: Any) -> Iterator[Found | Rejection]:
         path = "params/eventList" if isinstance(listed, list) else ""
         document = listed if path else [document] if the_text(document, "Code") else []
     for place, each in enumerate(document):
+        if isinstance(each, Broken):
+            yield Rejection.of(each.error(f"{path}[{place}]"))
+            continue
         if not isinstance(each, dict) or not the_text(each, "Code"):
             yield _without_code(f"{path}[{place}]/Code")
             continue

@@ -41,12 +41,13 @@ hard shoulder; parking, energy and other publications, which give a `Nothing` th
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from connectors._formats.flaws import taken_out
 from connectors._formats.inflate import pieces_of
 from connectors._formats.json import parse_json
 from connectors._formats.xml import Node, parse_xml
 from connectors._formats.xml_slices import XmlSlices
 from connectors.datex2.exchange import Exchange
-from connectors.datex2.json_mapping import as_xml
+from connectors.datex2.json_mapping import RECORDS, as_xml
 from connectors.datex2.measured import MEASURED_PARTS, VALUE_PARTS, Measured
 from connectors.datex2.record import Context, number_of, read_record, version_stamp
 from connectors.datex2.signs import read_signs
@@ -75,7 +76,9 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     readers = _Readers(payload, options)
     if _is_json(payload.body):
         whole = b"".join(pieces_of(payload.body, max_bytes=_JSON_MAX))
-        root = as_xml(parse_json(whole))
+        document = parse_json(whole, records=RECORDS)
+        yield from map(Rejection.of, taken_out(document, RECORDS))
+        root = as_xml(document)
     elif payload.body.startswith(_GZIP) or len(payload.body) > _WHOLE_MAX:
         sliced = XmlSlices(pieces_of(payload.body), MEASURED_PARTS)
         for publication, part in sliced:

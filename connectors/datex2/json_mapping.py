@@ -12,7 +12,14 @@ from connectors._formats.json import an_object
 from connectors._formats.text import clean
 from connectors._formats.xml import XSI_TYPE, Node, as_node
 
-__all__ = ["as_xml"]
+__all__ = ["RECORDS", "as_xml"]
+
+RECORDS = [
+    (*around, *publication, "situation")
+    for around in ((), ("payload",), ("messageContainer", "payload", None))
+    for publication in ((), ("situationPublication",), ("situationSituationPublication",))
+]
+"""Where lists of situations may stand."""
 
 _ATTRIBUTES = {"idG": "id", "versionG": "version", "id": "id", "version": "version", "lang": "lang"}
 _INDEX = re.compile(r"(?:index|\w+Index|pageNumber|numberOfInputValuesUsed)G?")

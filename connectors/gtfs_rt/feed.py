@@ -71,7 +71,7 @@ def entities(body: bytes, opens: Opens) -> Iterator[tuple[Path, Any]]:
     """Each entity with its place, or why it is none; `PayloadError` when there is no feed."""
     binary = _BINARY.search(body[:_HEAD]) is not None
     if body.startswith(_WIDE) or (not binary and body.lstrip(_BLANK)[:1] == b"{"):
-        yield from _of_json(parse_json(body), opens)
+        yield from _of_json(parse_json(body, records=[("entity",)]), opens)
     elif not body.strip(_BLANK):
         raise PayloadError("an empty body instead of a feed", code="empty")
     elif not binary:

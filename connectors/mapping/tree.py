@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from connectors._formats.flaws import Broken
 from connectors._formats.json import parse_json
 from connectors._formats.text import clean
 from connectors._formats.xml import Node, parse_xml
@@ -108,7 +109,10 @@ def read_records(payload: Payload, spec: Spec, options: Options) -> Iterator[Rec
     else:
         top = _document(payload.body, spec)
         for chain, where in _iterated([top], "", hops_of(spec.records), xml=spec.format == "xml"):
-            yield Record(chain, where, payload, options)
+            if isinstance(chain[-1], Broken):
+                yield chain[-1].error(where)
+            else:
+                yield Record(chain, where, payload, options)
 
 
 def children(value: Any, path: str) -> list[Any]:
@@ -140,7 +144,7 @@ def _line(line: bytes, where: str, payload: Payload, options: Options) -> Record
 
 def _document(body: bytes, spec: Spec) -> Any:
     if spec.format == "json":
-        return parse_json(body)
+        return parse_json(body, records=_lists_of(spec.records))
     node = parse_xml(body)
     if node.name != spec.root:
         raise PayloadError(
@@ -221,6 +225,14 @@ def hops_of(path: str) -> list[tuple[tuple[str | int, ...], str]]:
     return hops
 
 
+def _lists_of(records: str) -> list[tuple[str | int | None, ...]]:
+    """Where lists of records stand, the innermost first; nowhere, if the document is one record."""
+    found: list[tuple[str | int | None, ...]] = []
+    for steps, _ in hops_of(records):
+        found.insert(0, (*found[0], None, *steps) if found else steps)
+    return found
+
+
 def _steps(path: str, whole: str) -> Iterator[tuple[str, list[int | None]]]:
     at = 0
     while at < len(path):
@@ -247,7 +259,8 @@ def _iterated(
     if not xml and value is not MISSING and not isinstance(value, list | None):
         raise PayloadError("expected a list of records", code="wrong-type", path=around)
     for place, item in enumerate(children(value, around)):
-        yield from _iterated([*chain, item], f"{around}[{place}]", hops[1:], xml=xml)
+        rest = () if isinstance(item, Broken) else hops[1:]
+        yield from _iterated([*chain, item], f"{around}[{place}]", rest, xml=xml)
 
 
 def _walked(value: Any, steps: Sequence[str | int]) -> Any:

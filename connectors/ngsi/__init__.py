@@ -35,8 +35,9 @@ situations beyond RoadAccident and CityWork, which share its attributes.
 from collections.abc import Iterator
 from typing import Any
 
+from connectors._formats.flaws import Broken
 from connectors._formats.json import parse_json
-from connectors.ngsi.entity import Entity, entities_in
+from connectors.ngsi.entity import RECORDS, Entity, entities_in
 from connectors.ngsi.nouns import SITUATIONS, read_alert, read_measurement, read_situation
 from connectors.ngsi.reading import ALWAYS_OK_S, Reading
 from hub.connector import Connector, Nothing, Options, Outcome, Payload, Rejection
@@ -47,7 +48,7 @@ __all__ = ["Options", "connector", "parse"]
 def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
     """One outcome for each entity."""
     empty = True
-    for path, value in entities_in(parse_json(payload.body)):
+    for path, value in entities_in(parse_json(payload.body, records=RECORDS)):
         empty = False
         yield _outcome(value, path, payload, options)
     if empty:
@@ -55,6 +56,8 @@ def parse(payload: Payload, options: Options) -> Iterator[Outcome]:
 
 
 def _outcome(value: Any, path: str, payload: Payload, options: Options) -> Outcome:
+    if isinstance(value, Broken):
+        return Rejection.of(value.error(path))
     if not isinstance(value, dict):
         what = f"expected an entity, found {type(value).__name__}"
         return Rejection(code="wrong-type", message=what, path=path)

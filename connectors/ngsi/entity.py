@@ -10,8 +10,10 @@ from typing import Any, Final
 from connectors._formats.numbers import number
 from connectors._formats.text import clean
 
-__all__ = ["Entity", "entities_in", "local_name"]
+__all__ = ["RECORDS", "Entity", "entities_in", "local_name"]
 
+RECORDS: Final = ((), ("data",), ("features",), ("data", "features"))
+"""Where lists of entities may stand."""
 _NULL: Final = "urn:ngsi-ld:null"
 _OBSERVED: Final = ("observedAt", "TimeInstant", "timestamp")
 

@@ -85,7 +85,7 @@ def _opened(body: bytes) -> dict[str, Any]:
                 f"no WZDx: the document is a {root.name[:60]}", code="not-wzdx", path=root.name[:80]
             )
         return as_second_version(feed)
-    document = an_object(parse_json(body), ())
+    document = an_object(parse_json(body, records=[("features",)]), ())
     if "WZDx" in document and "features" not in document:
         return as_second_version(an_object(document["WZDx"], ("WZDx",)))
     return document
