@@ -215,9 +215,11 @@ class LastStates:
         """
         known = [message, *(self._message(each) for each in report.references)]
         roots = [each.root for each in known if each is not None]
-        root = next(iter(roots), report.references[0] if report.references else report.subject)
-        for other in {*roots} - {root}:
-            if (joined := self._message_of(other)) is not None:
+        root = (*roots, *report.references, report.subject)[0]
+        # In the order they are named: a re-run writes the same changelog.
+        for other in dict.fromkeys(roots):
+            joined = self._message_of(other)
+            if joined is not None and other != root:
                 self._note(_MESSAGE_MARK + other, replace(joined, root=root))
         self._note(_MESSAGE_MARK + report.subject, _Message(root, report.event_id))
         for reference in report.references:

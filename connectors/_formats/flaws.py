@@ -34,6 +34,11 @@ Records = Sequence[tuple[str | int | None, ...]]
 _NO_NUMBER: Final = "not-a-number"
 PER_RECORD: Final = frozenset({"duplicate-key", "encoding", _NO_NUMBER})
 """Codes of what may be wrong with one record alone."""
+_FIXES: Final = {
+    "duplicate-key": "let the source send each key of an object once: which of two is meant?",
+    "encoding": "let the source send its texts as UTF-8",
+    _NO_NUMBER: "let the source send null where it has no number",
+}
 _LONE: Final = re.compile("[\ud800-\udfff]")
 _SHOWN_MAX: Final = 40
 
@@ -58,7 +63,7 @@ class Broken:
     def error(self, where: str = "") -> PayloadError:
         """Why it is refused; `where` it stands."""
         path = f"{where}{self.path}".removeprefix("/")
-        return PayloadError(self.what, code=self.code, path=path)
+        return PayloadError(self.what, code=self.code, path=path, fix=_FIXES[self.code])
 
 
 def twice_in(pairs: Iterable[tuple[str, Any]]) -> Flaw:

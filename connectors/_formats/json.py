@@ -199,7 +199,7 @@ def _no_constant(text: str) -> float:
 
 
 def _refused(flaw: Flaw) -> PayloadError:
-    return PayloadError(flaw.what, code=flaw.code, path=flaw.key)
+    return Broken(flaw.code, flaw.what, flaw.key).error()
 
 
 def _unique_or_marked(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Flaw:

@@ -68,7 +68,8 @@ class View:
             f"  {progress.phase}: simulated second {progress.second:,.0f}{of}",
         )
         if progress.restarts:
-            text.append(f"  {progress.restarts} workers started again", "yellow")
+            workers = "worker" if progress.restarts == 1 else "workers"
+            text.append(f"  {progress.restarts} {workers} started again", "yellow")
         return text
 
     def _stages(self) -> Table:
